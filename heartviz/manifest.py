@@ -1,0 +1,124 @@
+"""The list of weight files, `weights/manifest.json`: what each file is, its sha256, and where the hub has it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from heartviz.errors import WeightsError
+from heartviz.records import ARMS, TASK_CLASSES, Arm
+
+MANIFEST_FORMAT = 1
+MANIFEST_FILE = "manifest.json"
+CLASSIFIERS: Mapping[str, tuple[str, Arm]] = MappingProxyType(
+    {f"{task}_{arm}": (task, arm) for task in TASK_CLASSES for arm in ARMS}
+)
+ARCHITECTURES = {"trunk": ("vgg_trunk",), "segmenter": ("vgg_unet",)} | {
+    name: ("vgg_classifier", "vgg_upper") for name in CLASSIFIERS
+}
+# What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
+FILE_FIELDS = {
+    "file": r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors",
+    "sha256": r"[0-9a-f]{64}",
+    "hub_repository": r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+",
+    "hub_commit": r"[0-9a-f]{40}",
+}
+
+
+def read_manifest(folder: Path) -> Mapping[str, Any]:
+    """The manifest of `folder`, checked to name every model fully."""
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"No {MANIFEST_FILE} in {folder}. Get the whole repository, or set HEARTVIZ_WEIGHTS to a folder with it."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as JSON. Get it anew from the repository.") from error
+    _check_manifest(manifest)
+    return manifest
+
+
+def write_manifest(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Path of the manifest written to `folder` with the entry of each model, checked as when it is read."""
+    manifest = {"format": MANIFEST_FORMAT, "files": dict(files)}
+    _check_manifest(manifest)
+    path = folder / MANIFEST_FILE
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Raises WeightsError unless the manifest names all models, and each completely."""
+    files = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
+    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+        raise WeightsError(f"{MANIFEST_FILE} is not of format {MANIFEST_FORMAT}. Use weights and code of one release.")
+    if set(files) != set(ARCHITECTURES):
+        raise WeightsError(f"{MANIFEST_FILE} must name {', '.join(ARCHITECTURES)}; it names {', '.join(files)}.")
+    for name, entry in files.items():
+        for key, wanted in FILE_FIELDS.items():
+            if not isinstance(entry.get(key), str) or not re.fullmatch(wanted, entry[key]):
+                raise WeightsError(f"{MANIFEST_FILE}: {key} of {name} is {entry.get(key)!r}; it must match {wanted}.")
+        rules = {
+            "bytes": _is_number(entry.get("bytes")),
+            "architecture": entry.get("architecture") in ARCHITECTURES[name],
+        }
+        if name in CLASSIFIERS:
+            rules |= _classifier_rules(name, entry, files)
+        for key, holds in rules.items():
+            if not holds:
+                raise WeightsError(f"{MANIFEST_FILE}: {key} of {name} can't be {entry.get(key)!r}. Write it anew.")
+
+
+def _classifier_rules(name: str, entry: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether each field of a classifier's entry holds what it must."""
+    task, arm = CLASSIFIERS[name]
+    lower, thresholds = entry.get("lower_from"), entry.get("operating_point")
+    # Block 4 sees one arm's picture, and comes from a model that has it itself.
+    shared = [other for other in CLASSIFIERS if other != name and CLASSIFIERS[other][1] == arm]
+    holders = [other for other in shared if files[other].get("architecture") == "vgg_classifier"]
+    return {
+        "task": entry.get("task") == task,
+        "arm": entry.get("arm") == arm,
+        "class_names": entry.get("class_names") == list(TASK_CLASSES[task]),
+        "temperature": _is_number(entry.get("temperature")),
+        "operating_point": isinstance(thresholds, dict)
+        and set(thresholds) <= set(TASK_CLASSES[task])
+        and all(_is_number(value) and value <= 1 for value in thresholds.values()),
+        "lower_from": lower in holders
+        if entry.get("architecture") == "vgg_upper"
+        else "lower_from" in entry and lower is None,
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def save_weights(state: Mapping[str, Tensor], path: Path, dtype: torch.dtype = torch.float16) -> dict[str, Any]:
+    """The manifest's "file", "sha256" and "bytes" of the safetensors file written to `path`."""
+    # clone: tensors that share storage can't be saved. contiguous: nor can channels last.
+    tensors = {
+        key: value.detach().to("cpu", dtype).clone(memory_format=torch.contiguous_format)
+        for key, value in state.items()
+    }
+    for key, value in tensors.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{key} holds values that are not finite, or too large for {dtype}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.torch.save_file(tensors, path)
+    return {"file": path.name, "sha256": file_sha256(path), "bytes": path.stat().st_size}
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,47 @@
+"""Masks from probability maps: threshold, largest part, holes, smooth outline; and dimming outside of a mask."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Gray values outside the heart are multiplied by this (paper section 2.2.3).
+OUTSIDE_GRAY_RATIO = 0.2
+
+
+def keep_largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Only the largest 4-connected part of the mask, bool (H, W); an empty mask stays empty."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count <= 1:
+        return np.zeros_like(mask)
+    return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask with every background region that does not touch the picture's edge filled, bool (H, W)."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, contours, -1, color=1, thickness=cv2.FILLED)
+    return filled.astype(bool) | mask
+
+
+def clean_mask(prob: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
+    """One part without holes and with a smooth outline, from a probability map (H, W); empty if none is above."""
+    sigma_px = 0.004 * max(prob.shape)
+    smooth = cv2.GaussianBlur(np.asarray(prob, np.float32), (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+    return fill_holes(keep_largest_part(smooth > threshold))
+
+
+def mask_contour(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The longest outer outline of the mask as (points, 2) rows and cols in pixels; (0, 2) for an empty mask."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return np.zeros((0, 2), np.float32)
+    longest_xy = max(contours, key=len)[:, 0, :]
+    return longest_xy[:, ::-1].astype(np.float32)
+
+
+def dim_outside(
+    picture: NDArray[np.float32], mask: NDArray[np.bool_], ratio: float = OUTSIDE_GRAY_RATIO
+) -> NDArray[np.float32]:
+    """A new picture with gray values outside the mask multiplied by `ratio`. Source: paper section 2.2.3."""
+    return np.where(mask, picture, picture * np.float32(ratio)).astype(np.float32)

@@ -1,0 +1,162 @@
+"""Frozen records handed between the stages, with shape checks; their arrays are read-only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatImage = NDArray[np.float32]
+BoolMask = NDArray[np.bool_]
+Arm = Literal["plain", "mask"]
+GradientFor = Literal["picture_seen", "film"]
+
+ARMS: tuple[Arm, ...] = ("plain", "mask")
+TASK_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"congenital": ("Normal", "VSD", "ASD", "TOF"), "heart_size": ("Normal", "Enlarged")}
+)
+REGIONS = ("heart", "lungs", "elsewhere")
+
+
+class _Frozen:
+    """Makes every array field of a frozen dataclass read-only."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, item.name, view)
+
+
+@dataclass(frozen=True)
+class Radiograph(_Frozen):
+    """A film: gray values float32 (H, W) in 0..1, air dark and bone bright, as it came, in its own frame.
+
+    `description` says what was read ("DICOM, 2140 x 1760, 15 bit, MONOCHROME1, inverted"); `messages` are sentences
+    for the user (colour removed, spacing missing). No identifier of the file or patient is kept.
+    """
+
+    pixels: FloatImage
+    description: str = "array"
+    spacing_mm: tuple[float, float] | None = None
+    messages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:
+            raise ValueError(f"pixels must be float32 (H, W), got {self.pixels.dtype} {self.pixels.shape}.")
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class Segmentation(_Frozen):
+    """Heart and lungs on the film, all (H, W) in the original frame; left_lung is the patient's left."""
+
+    heart_prob: FloatImage
+    left_lung_prob: FloatImage
+    right_lung_prob: FloatImage
+    heart_mask: BoolMask
+    left_lung_mask: BoolMask
+    right_lung_mask: BoolMask
+
+    @property
+    def lungs_mask(self) -> BoolMask:
+        """Both lungs, bool (H, W)."""
+        return self.left_lung_mask | self.right_lung_mask
+
+
+@dataclass(frozen=True)
+class CardiothoracicRatio:
+    """Widths of the heart's and of both lungs' bounding boxes and their ratio.
+
+    Columns are (first, last) pixels in the original frame, rows are where the widths are drawn (the rows of the
+    widest extent); the width is last - first + 1.
+    """
+
+    ratio: float
+    heart_cols: tuple[int, int]
+    heart_row: int
+    thorax_cols: tuple[int, int]
+    thorax_row: int
+
+    @property
+    def heart_width_px(self) -> int:
+        """Width of the heart's bounding box in film pixels."""
+        return self.heart_cols[1] - self.heart_cols[0] + 1
+
+    @property
+    def thorax_width_px(self) -> int:
+        """Width of both lungs' bounding box in film pixels."""
+        return self.thorax_cols[1] - self.thorax_cols[0] + 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One model's answer: class name to calibrated probability, and to logit before calibration.
+
+    `label` is the answer at the stored operating point; `temperature` divided the logits.
+    """
+
+    task: str
+    arm: Arm
+    probabilities: Mapping[str, float]
+    logits: Mapping[str, float]
+    label: str
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Attribution(_Frozen):
+    """A map of the film, float32 (H, W), original frame, signed raw scale, NaN where the model saw nothing."""
+
+    values: FloatImage
+    method: str
+    arm: Arm
+    target_class: str
+    gradient_for: GradientFor
+
+
+@dataclass(frozen=True)
+class RelevanceShare:
+    """Share of |relevance| in each region of what the model saw, and the share of the picture each covers.
+
+    Both map "heart", "lungs", "elsewhere" to 0..1 and sum to 1; a lung pixel inside the heart counts as heart. Shares
+    are NaN when the map is zero everywhere.
+    """
+
+    share: Mapping[str, float]
+    chance: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Both models' maps for one class of one task, their shares, and one sentence for the reader."""
+
+    task: str
+    target_class: str
+    gradient_for: GradientFor
+    attributions: Mapping[Arm, Attribution]
+    shares: Mapping[Arm, RelevanceShare]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything heartviz says about one film. `predictions` is task to arm to Prediction.
+
+    `pictures_seen` is arm to what that network was shown, laid back on the film: float32 (H, W), NaN where unseen.
+    `seconds` is stage to seconds; `models` is model name to sha256.
+    """
+
+    radiograph: Radiograph
+    segmentation: Segmentation
+    cardiothoracic: CardiothoracicRatio
+    pictures_seen: Mapping[Arm, FloatImage]
+    predictions: Mapping[str, Mapping[Arm, Prediction]]
+    explanation: Explanation
+    messages: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)

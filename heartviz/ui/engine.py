@@ -1,0 +1,34 @@
+"""The functions that the pages call, so that a page can be tested with fakes and knows no model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from heartviz.records import Explanation, GradientFor, Radiograph, Report
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the page says about one model: its file's hash, what it was trained on, measured results line by line."""
+
+    sha256: str
+    trained_on: str
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything the pages can have computed. Each function raises HeartvizError in words fit for the user.
+
+    `load(source)` reads a file's bytes or a path. `analyze(radiograph, task, target_class, gradient_for, progress)`
+    makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
+    target_class, gradient_for)` makes other maps of the same film and segments nothing again. `describe()` maps each
+    model's name to its card.
+    """
+
+    load: Callable[[bytes | Path], Radiograph]
+    analyze: Callable[[Radiograph, str, str | None, GradientFor, Progress], Report]
+    explain: Callable[[Report, str, str, GradientFor], Explanation]
+    describe: Callable[[], Mapping[str, ModelCard]]

@@ -1,0 +1,227 @@
+"""What the Analyze page says about a report, as HTML: numbers with units, tables, bars, messages."""
+
+import math
+from collections.abc import Mapping
+from html import escape
+
+from heartviz import plots
+from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
+from heartviz.ui.engine import ModelCard
+from heartviz.ui.words import CLASS_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
+
+SEEN_CAPTIONS: Mapping[Arm, str] = {
+    "plain": "It is shown the chest as it is.",
+    "mask": "It is shown the chest with gray values outside the outlined heart times 0.2.",
+}
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a percentage in words, never rounded to a certainty."""
+    if not math.isfinite(ratio):
+        return "not defined"
+    if 0.0 < ratio < 0.01:
+        return "< 1 %"
+    if 0.99 < ratio < 1.0:
+        return "> 99 %"
+    return f"{100 * ratio:.0f} %"
+
+
+def empty_state() -> str:
+    """What to do while there is no film."""
+    steps = (
+        ("The film, measured", "heart and both lungs outlined, with the cardiothoracic ratio drawn on it"),
+        ("Two answers", "a plain VGG16 and VGG+Mask, which sees everything outside the heart dimmed"),
+        ("Two sensitivity maps", "which pixels each model's answer hangs on, on one colour scale"),
+        ("One number a model", "the share of that sensitivity in the heart, in the lungs and elsewhere"),
+    )
+    items = "".join(f"<li><b>{title}</b><span>{words}</span></li>" for title, words in steps)
+    return (
+        '<section class="hv-empty"><h2>Drop a frontal chest film, or pick a drawn example</h2>'
+        f"<p>You will see, within seconds:</p><ol>{items}</ol>"
+        "<p>DICOM, PNG or JPEG, 8 or 16 bit. The content decides, whatever the file is called. The film stays on the "
+        "computer that runs this page: the uploaded file is deleted once it is read, the pictures "
+        "made from it within 20 minutes.</p></section>"
+    )
+
+
+def working(words: str) -> str:
+    """The line shown while a film is being analysed."""
+    return f'<div class="hv-working" role="status">{escape(words)}</div>'
+
+
+def error_banner(words: str) -> str:
+    """An error in the visible banner; no result of any film is left beside it."""
+    return f'<div class="hv-banner hv-error" role="alert"><b>This film could not be analysed.</b> {escape(words)}</div>'
+
+
+def headline(report: Report) -> str:
+    """The one sentence about this film, messages, and what the software is not."""
+    messages = [*report.radiograph.messages, *report.messages]
+    notes = "".join(f'<div class="hv-banner hv-note" role="note">{escape(words)}</div>' for words in messages)
+    return (
+        f'<section class="hv-headline"><p class="hv-sentence">{escape(report.explanation.sentence)}</p>'
+        f'<p class="hv-fine">Film read: {escape(report.radiograph.description)}</p></section>{notes}'
+        f'<div class="hv-device" role="note">{escape(NOT_A_DEVICE)}</div>'
+    )
+
+
+def ratio_panel(report: Report) -> str:
+    """The cardiothoracic ratio as a number with its two widths, what it means, and the legend of the outlines."""
+    ratio = report.cardiothoracic
+    height, width = report.radiograph.pixels.shape
+    side = "above" if ratio.ratio > 0.5 else "not above"
+    legend = "".join(
+        f'<li><i style="background:{plots.hex_colour(colour)}"></i>{name}</li>'
+        for name, colour in (
+            ("Heart and its width", plots.HEART_COLOUR),
+            ("Patient's right lung (left in the picture)", plots.RIGHT_LUNG_COLOUR),
+            ("Patient's left lung (right in the picture)", plots.LEFT_LUNG_COLOUR),
+            ("Width of the thorax, both lungs", plots.WIDTH_COLOUR),
+        )
+    )
+    return (
+        '<div class="hv-ratio"><p class="hv-label">Cardiothoracic ratio</p>'
+        f'<p class="hv-number" data-testid="ctr">{ratio.ratio:.2f}</p>'
+        f"<p>Heart {_width(report, ratio.heart_width_px)} wide, thorax {_width(report, ratio.thorax_width_px)} wide. "
+        f"{ratio.ratio:.2f} is {side} 0.50, the usual limit for an adult's heart on an upright film taken from behind "
+        "(posteroanterior). Lying down, breathing out or being a small child widens a normal heart.</p>"
+        f'<ul class="hv-legend">{legend}</ul>'
+        f'<p class="hv-fine">Measured on outlines that a network drew, on a film of {height} x {width} px. '
+        "Check them by eye: a wrong outline makes a wrong number.</p></div>"
+    )
+
+
+def answer_card(report: Report, task: str, arm: Arm) -> str:
+    """One model's class probabilities as bars with numbers."""
+    prediction = report.predictions[task][arm]
+    rows = "".join(_probability_row(name, value, prediction) for name, value in prediction.probabilities.items())
+    return (
+        f'<div class="hv-answer hv-{arm}" data-testid="answer-{arm}"><h3>{plots.ARM_NAMES[arm]}</h3>'
+        f'<p class="hv-says">says <b>{escape(CLASS_NAMES.get(prediction.label, prediction.label))}</b></p>'
+        f'<dl>{rows}</dl><p class="hv-fine">{SEEN_CAPTIONS[arm]}</p></div>'
+    )
+
+
+def answer_note(task: str) -> str:
+    """What the probabilities are, for this task."""
+    return (
+        f'<p class="hv-caption"><b>{TASK_NAMES[task]}.</b> {TASK_NOTES[task]} Each number is the model\'s calibrated '
+        "probability among films like its test films, not the chance that this person is ill.</p>"
+    )
+
+
+def map_scale(explanation: Explanation, pair: plots.SensitivityPair) -> str:
+    """The legend of the one colour scale of both maps, and what the maps are."""
+    target = CLASS_NAMES.get(explanation.target_class, explanation.target_class)
+    basis = "picture it sees" if explanation.gradient_for == "picture_seen" else "original film"
+    what = (
+        f"How strongly each pixel of the {basis} moves a model's answer for <b>{escape(target)}</b> against the other "
+        "classes (absolute gradient). "
+    )
+    flat = "".join(
+        f'<div class="hv-banner hv-note" role="note"><b>{plots.ARM_NAMES[arm]}:</b> {escape(words)}</div>'
+        for arm, words in pair.flat.items()
+    )
+    if not math.isfinite(pair.scale_max):
+        return f'<p class="hv-caption">{what}</p>{flat}'
+    low = f"{-pair.scale_max:.2g}" if pair.signed else "0"
+    gradient = ", ".join(plots.colour_stops(pair.signed))
+    faint = "".join(
+        f" The {plots.ARM_NAMES[arm]} map is fainter by itself: it reaches {percent(ratio)} of the scale."
+        for arm, ratio in pair.peak_ratio.items()
+        if ratio < 0.5
+    )
+    return (
+        f'<p class="hv-caption">{what}<b>Both maps share one colour scale.</b>{faint} '
+        "The heart is outlined in turquoise, the lungs in gray. Gray stripes: the model was shown nothing there.</p>"
+        f'<div class="hv-scale"><span>{low}</span><i style="background:linear-gradient(90deg,{gradient})"></i>'
+        f"<span>{pair.scale_max:.2g} per unit of gray (99.5th percentile of both maps; brighter pixels look the same)"
+        f"</span></div>{flat}"
+    )
+
+
+def share_table(explanation: Explanation, arm: Arm) -> str:
+    """One model's share of the sensitivity by region, beside the region's chance line and their ratio."""
+    shares = explanation.shares[arm]
+    rows = ""
+    for region in REGIONS:
+        share, chance = shares.share[region], shares.chance[region]
+        times = share / chance if chance > 0 and math.isfinite(share) else math.nan
+        rows += (
+            f'<tr><th scope="row">{plots.REGION_NAMES[region]}</th><td><b>{percent(share)}</b></td>'
+            f"<td>{percent(chance)}</td><td>{_times(times)}</td></tr>"
+        )
+    return (
+        f'<div class="hv-shares hv-{arm}"><table data-testid="shares-{arm}"><caption>{plots.ARM_NAMES[arm]}</caption>'
+        '<thead><tr><th scope="col">Region</th><th scope="col">Share of sensitivity</th>'
+        '<th scope="col">Chance: share of picture</th><th scope="col">Share / chance</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def fine_print(report: Report, cards: Mapping[str, ModelCard]) -> str:
+    """What the models were trained on, which files they are, and how long each stage took."""
+    trained = "".join(f"<li><b>{escape(name)}:</b> {escape(card.trained_on)}</li>" for name, card in cards.items())
+    hashes = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td><code>{escape(sha256[:16])}</code></td></tr>"
+        for name, sha256 in report.models.items()
+    )
+    seconds = ", ".join(f"{escape(stage)} {spent:.2f} s" for stage, spent in report.seconds.items())
+    return (
+        f'<section class="hv-fineprint"><p><b>{escape(NOT_A_DEVICE)}</b></p><p>What the models were trained on:</p>'
+        f"<ul>{trained}</ul><details><summary>Model files and time spent</summary>"
+        f"<table><tbody>{hashes}</tbody></table><p>{seconds}</p></details></section>"
+    )
+
+
+def overlay_alt(report: Report) -> str:
+    """Alternative text of the outlined film."""
+    ratio = report.cardiothoracic
+    return (
+        f"Chest film with heart and lungs outlined. Heart {_width(report, ratio.heart_width_px)} wide, thorax "
+        f"{_width(report, ratio.thorax_width_px)} wide, cardiothoracic ratio {ratio.ratio:.2f}."
+    )
+
+
+def seen_alt(report: Report, task: str, arm: Arm) -> str:
+    """Alternative text of the picture one model was shown."""
+    probabilities = report.predictions[task][arm].probabilities
+    numbers = ", ".join(f"{name} {percent(value)}" for name, value in probabilities.items())
+    return f"Picture shown to {plots.ARM_NAMES[arm]}. {SEEN_CAPTIONS[arm]} Its answer: {numbers}."
+
+
+def map_alt(explanation: Explanation, arm: Arm) -> str:
+    """Alternative text of one sensitivity map."""
+    numbers = ", ".join(f"{region} {percent(explanation.shares[arm].share[region])}" for region in REGIONS)
+    return f"Sensitivity map of {plots.ARM_NAMES[arm]} for {explanation.target_class}. Share of sensitivity: {numbers}."
+
+
+def shares_summary(explanation: Explanation) -> str:
+    """How to read the tables and the bars."""
+    heart = "; ".join(
+        f"{plots.ARM_NAMES[arm]} {percent(explanation.shares[arm].share['heart'])} in the heart, which covers "
+        f"{percent(explanation.shares[arm].chance['heart'])} of the picture"
+        for arm in ARMS
+    )
+    return (
+        f'<p class="hv-caption">{heart}. A map that paid no attention to anatomy would give each region its share of '
+        "the picture: that is its chance line, and 1.0 times means no better than chance. Sensitivity outside the "
+        "heart isn't wrong as such: lung vessels carry signs of heart disease too.</p>"
+    )
+
+
+def _probability_row(name: str, value: float, prediction: Prediction) -> str:
+    chosen = ' class="hv-chosen"' if name == prediction.label else ""
+    return (
+        f"<div{chosen}><dt>{escape(name)}</dt><dd><i style='width:{100 * value:.1f}%'></i></dd>"
+        f"<dd class='hv-value'>{percent(value)}</dd></div>"
+    )
+
+
+def _width(report: Report, width_px: int) -> str:
+    spacing = report.radiograph.spacing_mm
+    return f"{width_px} px" if spacing is None else f"{width_px * spacing[1]:.0f} mm ({width_px} px)"
+
+
+def _times(ratio: float) -> str:
+    return "not defined" if not math.isfinite(ratio) else f"{ratio:.1f} x"

@@ -1,0 +1,271 @@
+"""The trained models that `weights/manifest.json` names, each file checked against its sha256 before it is used."""
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+import heartviz
+from heartviz.errors import WeightsError
+from heartviz.manifest import CLASSIFIERS, FILE_FIELDS, file_sha256, read_manifest, save_weights, write_manifest
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
+from heartviz.records import Arm
+
+__all__ = [
+    "ClassifierModel",
+    "Models",
+    "file_sha256",
+    "load_models",
+    "read_manifest",
+    "save_weights",
+    "write_manifest",
+]
+
+Network = TypeVar("Network", bound=nn.Module)
+
+LOCAL_FOLDER = Path(heartviz.__file__).resolve().parents[1] / "weights"
+HUB_FOLDER = "weights"
+HUB_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierModel:
+    """A classifier's network with what turns its logits into an answer.
+
+    `operating_point` maps a class to the probability from which it is the answer; empty means the likeliest class.
+    `lower_from` names the model whose block 4 module this network shares, or is None.
+    """
+
+    task: str
+    arm: Arm
+    class_names: tuple[str, ...]
+    network: VGGClassifier
+    temperature: float
+    operating_point: Mapping[str, float]
+    name: str
+    lower_from: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """All networks, in eval mode and frozen, and where they came from.
+
+    `classifiers` is (task, arm) to model; `sha256` is model name to the file's hash; `origin` says in words where the
+    files were. Whoever runs a network holds `lock`.
+    """
+
+    trunk: VGGTrunk
+    segmenter: VGGUNet
+    classifiers: Mapping[tuple[str, Arm], ClassifierModel]
+    sha256: Mapping[str, str]
+    origin: str
+    manifest: Mapping[str, Any]
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+
+def load_models(where: str | os.PathLike[str] | None = None) -> Models:
+    """The models of the manifest, never untrained ones.
+
+    Args:
+        where: "auto" (files beside the code, each that is missing from the hub), "local" (only beside the code), "hub"
+            (only from the hub, by the manifest beside the code) or a folder with manifest and files. None takes the
+            environment's HEARTVIZ_WEIGHTS, or "auto".
+
+    HEARTVIZ_HUB_REPOSITORY and HEARTVIZ_HUB_COMMIT name another copy on the hub; the manifest's sha256 still decides.
+
+    Raises:
+        WeightsError: a file is missing, damaged, or not the one that the manifest names.
+    """
+    where = where if where is not None else os.environ.get("HEARTVIZ_WEIGHTS") or "auto"
+    beside_code = where in ("auto", "local", "hub")
+    folder = LOCAL_FOLDER if beside_code else Path(where)
+    manifest = read_manifest(folder)
+    states: dict[str, dict[str, Tensor]] = {}
+    origins: dict[str, list[str]] = {}
+    for name, entry in manifest["files"].items():
+        path = folder / entry["file"]
+        if where == "hub" or (where == "auto" and not path.exists()):
+            content, origin = _read_from_hub(entry)
+        else:
+            content = _read_checked(path, entry, f"Copy it to {folder}, or delete it and set HEARTVIZ_WEIGHTS=auto.")
+            origin = "files beside the code" if beside_code else f"folder {folder.name}"
+        states[name] = _parse_state(content, entry["file"])
+        origins.setdefault(origin, []).append(name)
+    return _make_models(manifest, states, origins)
+
+
+def _make_models(
+    manifest: Mapping[str, Any], states: dict[str, dict[str, Tensor]], origins: Mapping[str, list[str]]
+) -> Models:
+    files = manifest["files"]
+    networks: dict[str, VGGClassifier] = {}
+    # Models that take block 4 from another one come after it.
+    for name in sorted(CLASSIFIERS, key=lambda name: files[name]["lower_from"] is not None):
+        entry, state = files[name], states[name]
+        make = partial(VGGClassifier, len(entry["class_names"]))
+        if entry["lower_from"] is None:
+            networks[name] = _make_network(make, state, entry)
+            continue
+        if any(key.startswith("block4.") for key in state):
+            raise WeightsError(
+                f"{entry['file']} holds a block 4, but the manifest takes it from {entry['lower_from']}."
+            )
+        block4 = networks[entry["lower_from"]].block4
+        state |= {f"block4.{key}": value for key, value in block4.state_dict().items()}
+        networks[name] = _make_network(make, state, entry)
+        networks[name].block4 = block4
+    classifiers = {
+        (task, arm): ClassifierModel(
+            task=task,
+            arm=arm,
+            class_names=tuple(files[name]["class_names"]),
+            network=networks[name],
+            temperature=float(files[name]["temperature"]),
+            operating_point=MappingProxyType(dict(files[name]["operating_point"])),
+            name=name,
+            lower_from=files[name]["lower_from"],
+        )
+        for name, (task, arm) in CLASSIFIERS.items()
+    }
+    several = len(origins) > 1
+    return Models(
+        trunk=_make_network(VGGTrunk, states["trunk"], files["trunk"]),
+        segmenter=_make_network(VGGUNet, states["segmenter"], files["segmenter"]),
+        classifiers=MappingProxyType(classifiers),
+        sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
+        origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),
+        manifest=manifest,
+    )
+
+
+def _make_network(make: Callable[[], Network], state: Mapping[str, Tensor], entry: Mapping[str, Any]) -> Network:
+    """The network with exactly the tensors of `state`. It is built without storage, so no weight can stay random."""
+    with torch.device("meta"):
+        network = make()
+    try:
+        network.load_state_dict(dict(state), strict=True, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{entry['file']} does not fit the architecture {entry['architecture']!r} that the manifest names: "
+            f"{' '.join(str(error).split())[:300]} Use files and code of the same release."
+        ) from error
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _parse_state(content: bytes, file_name: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file's bytes, as float32."""
+    try:
+        return {key: value.float() for key, value in safetensors.torch.load(content).items()}
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{file_name} is not a safetensors file; nothing else is read as weights.") from error
+
+
+def _read_checked(path: Path, entry: Mapping[str, Any], what_to_do: str) -> bytes:
+    """The bytes of `path`, read once, when their number and sha256 are the manifest's."""
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size == entry["bytes"] else b""
+    except OSError as error:
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise WeightsError(f"Weights file {path} {reason}. {what_to_do}") from error
+    if len(content) != entry["bytes"]:
+        found = f"it has {size} bytes, the manifest says {entry['bytes']}"
+    elif (digest := hashlib.sha256(content).hexdigest()) != entry["sha256"]:
+        found = f"its sha256 is {digest}, the manifest says {entry['sha256']}"
+    else:
+        return content
+    raise WeightsError(f"Weights file {path} is not the one that was released: {found}. It was not used. {what_to_do}")
+
+
+def _read_from_hub(entry: Mapping[str, Any]) -> tuple[bytes, str]:
+    """A file's checked bytes from the hub's cache or the hub, and its origin in words. A wrong file is deleted."""
+    repository = os.environ.get("HEARTVIZ_HUB_REPOSITORY") or entry["hub_repository"]
+    commit = os.environ.get("HEARTVIZ_HUB_COMMIT") or entry["hub_commit"]
+    for value, kind, needed in (
+        (repository, "hub_repository", 'HEARTVIZ_HUB_REPOSITORY must be "owner/name"'),
+        (commit, "hub_commit", "HEARTVIZ_HUB_COMMIT must be a full commit, 40 characters of 0-9 and a-f"),
+    ):
+        if not re.fullmatch(FILE_FIELDS[kind], value):
+            raise WeightsError(f"{needed}, got {value!r}. Correct it, or unset it to use the manifest's.")
+    path, how = _find_on_hub(repository, commit, entry["file"])
+    origin = f"hub {repository} at {commit[:8]}, {how}"
+    try:
+        what_to_do = f"It came from the {origin}, and was removed from the cache: start again to download it anew."
+        return _read_checked(path, entry, what_to_do), origin
+    except WeightsError:
+        _delete_cached(path)
+        raise
+
+
+def _find_on_hub(repository: str, commit: str, file_name: str) -> tuple[Path, str]:
+    """Path of the file in the hub's cache, and "from cache" or "downloaded"."""
+    # Here, not above: it costs start-up time, and local files do without it.
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.utils import httpx
+
+    # The environment variable is read when the library is first imported, which Gradio may have done already.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    address = f"{HUB_FOLDER}/{file_name}"
+    endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+    try:
+        cached = try_to_load_from_cache(repository, address, revision=commit)
+        if isinstance(cached, str):
+            return Path(cached), "from cache"
+        # One request without retries: hf_hub_download alone needs half a minute to notice that there is no network.
+        url = hf_hub_url(repository, address, revision=commit, endpoint=endpoint)
+        get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S, endpoint=endpoint)
+        downloaded = hf_hub_download(
+            repository, address, revision=commit, endpoint=endpoint, etag_timeout=HUB_TIMEOUT_S, library_name="heartviz"
+        )
+    # OSError: what the hub refuses, no network, no space, and what its Xet storage refuses, which also raises
+    # RuntimeError; ValueError: a name that the hub's client does not accept.
+    except (OSError, httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"{file_name} is not beside the code nor in the cache, and {endpoint} did not give it: "
+            f"{_explain_hub_error(error)} (repository {repository}, commit {commit}). Copy the file to {LOCAL_FOLDER}, "
+            "or start once with a network connection. The demo does not run with untrained models."
+        ) from error
+    return Path(downloaded), "downloaded"
+
+
+def _explain_hub_error(error: Exception) -> str:
+    from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
+
+    reasons: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+        (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, so nothing is downloaded"),
+        (errors.GatedRepoError, "access to the repository must be asked for on the hub"),
+        (errors.RepositoryNotFoundError, "the repository does not exist or is private"),
+        (errors.RevisionNotFoundError, "the repository has no such commit"),
+        (errors.RemoteEntryNotFoundError, f"the repository has no such file in {HUB_FOLDER}/"),
+        ((httpx.TimeoutException, TimeoutError), "it did not answer in time"),
+        ((httpx.ConnectError, errors.LocalEntryNotFoundError), "it cannot be reached"),
+        (errors.FileMetadataError, "it does not answer like a Hugging Face hub"),
+    )
+    for kind, reason in reasons:
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, errors.HfHubHTTPError):
+        return f"it answered with status {error.response.status_code}"
+    return f"the download broke off ({type(error).__name__})"
+
+
+def _delete_cached(path: Path) -> None:
+    """Deletes a cached file and the blob that it links to, so that the next start downloads it again."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE).resolve()
+    for part in (path.resolve(), path):
+        if part.parent.resolve().is_relative_to(cache):
+            part.unlink(missing_ok=True)

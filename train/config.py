@@ -1,0 +1,49 @@
+"""Command-line flags made from a config dataclass, and the resolved config written beside the results."""
+
+import argparse
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+Config = TypeVar("Config")
+
+
+def parse_config(config_class: type[Config], argv: list[str] | None = None) -> Config:
+    """An instance of the dataclass from flags: field `learning_rate` is `--learning-rate`; tuples take many values.
+
+    Each field's help stands in its metadata: `field(default, metadata={"help": ...})`.
+    """
+    parser = argparse.ArgumentParser(
+        description=(config_class.__doc__ or "").strip(), formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        options: dict[str, Any] = {"help": field.metadata.get("help", " ")}
+        hint = hints[field.name]
+        if isinstance(hint, types.UnionType):
+            hint = next(part for part in typing.get_args(hint) if part is not type(None))
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(hint) is tuple:
+            options |= {"type": typing.get_args(hint)[0], "nargs": "+"}
+        else:
+            options["type"] = hint
+        if field.default is dataclasses.MISSING:
+            options["required"] = True
+        else:
+            options["default"] = field.default
+        parser.add_argument("--" + field.name.replace("_", "-"), **options)
+    values = vars(parser.parse_args(argv))
+    return config_class(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def write_config(config: Any, path: Path) -> None:
+    """The resolved config as JSON; paths by their last part only, so that no machine's folders are told."""
+    values = {
+        name: value.name if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

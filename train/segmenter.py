@@ -1,0 +1,147 @@
+"""Train the VGG-U-Net for heart and lungs: `python -m train.segmenter --data DIR --out DIR`."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from heartviz.models import VGGTrunk, VGGUNet
+from heartviz.models.vgg import load_block_weights
+from heartviz.preprocess import normalise, square_frame, stretch_contrast
+from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
+from train.config import parse_config, write_config
+from train.folds import draw_splits, films_of, read_splits, write_splits
+from train.loop import train_epochs
+from train.losses import dice_and_cross_entropy
+from train.pretrained import read_imagenet_features
+from train.sources import Film
+from train.sources.ctr512 import read_films
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train the VGG-U-Net that finds heart, patient's left and right lung on frontal chest films."""
+
+    data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
+    out: Path = field(metadata={"help": "run folder: checkpoints, log, segmenter.safetensors"})
+    imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
+    splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file; drawn when missing"})
+    sizes_px: tuple[int, ...] = field(default=(224, 320), metadata={"help": "picture size of each stage"})
+    epochs: tuple[int, ...] = field(default=(12, 6), metadata={"help": "epochs of each stage"})
+    rates: tuple[float, ...] = field(default=(1.0, 0.4), metadata={"help": "learning-rate factor of each stage"})
+    batch_size: int = field(default=8, metadata={"help": "films a step"})
+    encoder_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
+    decoder_rate: float = field(default=1e-3, metadata={"help": "learning rate of the decoder"})
+    seed: int = field(default=0, metadata={"help": "seed of splits, order and augmentation"})
+
+
+def load_sample(film: Film) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The film with stretched contrast (H, W) and its masks (3, H, W), at full size."""
+    return stretch_contrast(film.read_pixels()), film.read_masks()
+
+
+def make_sample(
+    picture: NDArray[np.float32], masks: NDArray[np.bool_], size_px: int, rng: np.random.Generator | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Picture (s, s) and soft masks (3, s, s) at the model's size; augmented unless `rng` is None."""
+    if rng is not None:
+        picture, masks = apply_affine(draw_affine(rng), picture, masks)
+        picture = stretch_contrast(apply_gray(draw_gray(rng), picture))
+    frame = square_frame(picture.shape, size_px)
+    return frame.to_model(picture), np.stack([frame.to_model(mask.astype(np.float32)) for mask in masks])
+
+
+def iterate_batches(
+    samples: list[tuple[NDArray, NDArray]], size_px: int, batch_size: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of augmented batches in random order, made one ahead in a thread; the last short batch is left out."""
+    order = np.random.default_rng(seed).permutation(len(samples))
+    groups = [order[start : start + batch_size] for start in range(0, len(order) - batch_size + 1, batch_size)]
+
+    def make(group: NDArray) -> tuple[Tensor, Tensor]:
+        made = [make_sample(*samples[index], size_px, np.random.default_rng([seed, index])) for index in group]
+        pictures, masks = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
+        return normalise(pictures[:, None]), masks
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(make, groups[0])
+        for group in groups[1:]:
+            ready, coming = coming, pool.submit(make, group)
+            yield ready.result()
+        yield coming.result()
+
+
+def validation_scores(
+    trunk: VGGTrunk, model: nn.Module, samples: list[tuple[NDArray, NDArray]], size_px: int
+) -> dict[str, float]:
+    """Mean Dice of each structure at the model's size, before cleaning."""
+    scores = []
+    for picture, masks in samples:
+        picture, target = make_sample(picture, masks, size_px, rng=None)
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(trunk(normalise(torch.from_numpy(picture)[None, None]))).float()[0]
+        predicted, reference = (logits > 0).numpy(), target > 0.5
+        scores.append(2 * (predicted & reference).sum((1, 2)) / (predicted.sum((1, 2)) + reference.sum((1, 2))))
+    return dict(zip(("heart", "left_lung", "right_lung"), np.mean(scores, axis=0).tolist(), strict=True))
+
+
+def main(config: Config) -> None:
+    """Trains stage after stage and writes `segmenter.safetensors` into the run folder."""
+    torch.manual_seed(config.seed)
+    films = read_films(config.data)
+    if not config.splits.exists():
+        write_splits(draw_splits(films, config.seed), config.splits)
+    splits = read_splits(config.splits)
+    train_samples = [load_sample(film) for film in films_of(films, splits, "train")]
+    validation_samples = [load_sample(film) for film in films_of(films, splits, "validation")]
+    print(f"{len(train_samples)} training films, {len(validation_samples)} validation films", flush=True)
+    write_config(config, config.out / "config.json")
+
+    features = read_imagenet_features(config.imagenet)
+    trunk = VGGTrunk().eval().to(memory_format=torch.channels_last)
+    for number in (1, 2, 3):
+        load_block_weights(getattr(trunk, f"block{number}"), number, features)
+    model = VGGUNet().to(memory_format=torch.channels_last)
+    for number in (4, 5):
+        load_block_weights(getattr(model, f"block{number}"), number, features)
+
+    def loss_of_batch(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        with torch.no_grad():
+            trunk_features = trunk(batch[0])
+        return dice_and_cross_entropy(network(trunk_features).float(), batch[1])
+
+    encoder = [*model.block4.parameters(), *model.block5.parameters()]
+    encoder_ids = {id(parameter) for parameter in encoder}
+    decoder = [parameter for parameter in model.parameters() if id(parameter) not in encoder_ids]
+    stages = zip(config.sizes_px, config.epochs, config.rates, strict=True)
+    for number, (size_px, epochs, factor) in enumerate(stages):
+        print(f"stage {number + 1}: {size_px} px, {epochs} epochs", flush=True)
+        trained = train_epochs(
+            model,
+            [
+                {"params": encoder, "lr": factor * config.encoder_rate},
+                {"params": decoder, "lr": factor * config.decoder_rate},
+            ],
+            lambda epoch, size=size_px, stage=number: iterate_batches(
+                train_samples, size, config.batch_size, seed=config.seed + 1000 * stage + epoch
+            ),
+            loss_of_batch,
+            epochs=epochs,
+            steps_per_epoch=len(train_samples) // config.batch_size,
+            run_folder=config.out / f"stage{number + 1}_{size_px}px",
+            validate=lambda network, size=size_px: validation_scores(trunk, network, validation_samples, size),
+        )
+        model.load_state_dict(trained.state_dict())
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, config.out / "segmenter.safetensors")
+    (config.out / "done.json").write_text(json.dumps({"films": len(train_samples)}) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(parse_config(Config))
