@@ -20,14 +20,14 @@ MANIFEST_FILE = "manifest.json"
 CLASSIFIERS: Mapping[str, tuple[str, Arm]] = MappingProxyType(
     {f"{task}_{arm}": (task, arm) for task in TASK_CLASSES for arm in ARMS}
 )
-ARCHITECTURES = {"trunk": ("vgg_trunk",), "segmenter": ("vgg_unet",)} | {
-    name: ("vgg_classifier", "vgg_upper") for name in CLASSIFIERS
-}
+ARCHITECTURES = {"trunk": ("vgg_trunk",), "segmenter": ("vgg_unet",)} | dict.fromkeys(
+    CLASSIFIERS, ("vgg_classifier", "vgg_upper")
+)
 # What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
 FILE_FIELDS = {
     "file": r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors",
     "sha256": r"[0-9a-f]{64}",
-    "hub_repository": r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+",
+    "hub_repository": r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*",
     "hub_commit": r"[0-9a-f]{40}",
 }
 

@@ -25,10 +25,8 @@ def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def clean_mask(prob: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
-    """One part without holes and with a smooth outline, from a probability map (H, W); empty if none is above."""
-    sigma_px = 0.004 * max(prob.shape)
-    smooth = cv2.GaussianBlur(np.asarray(prob, np.float32), (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
-    return fill_holes(keep_largest_part(smooth > threshold))
+    """The largest part of a probability map (H, W) above the threshold, holes filled; empty if nothing is above."""
+    return fill_holes(keep_largest_part(prob > threshold))
 
 
 def mask_contour(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

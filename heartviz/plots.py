@@ -27,8 +27,9 @@ REGION_NAMES = {"heart": "Heart", "lungs": "Lungs", "elsewhere": "Elsewhere"}
 TEXT_COLOUR, GRID_COLOUR = "#dfe8ee", "#2c3943"
 # The brightest colour stands for this percentile over both maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
-_HATCH_COLOURS: tuple[Colour, Colour] = ((58, 66, 74), (84, 94, 104))
+_HATCH_COLOURS: tuple[Colour, Colour] = ((26, 32, 38), (40, 48, 56))
 _HATCH_PERIOD_PX = 14
+_PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
 # Diverging scale for signed maps: blue speaks against the class, black is zero, orange speaks for it.
 _DIVERGING_STOPS = ((120, 190, 255), (28, 92, 168), (8, 10, 14), (190, 88, 16), (255, 190, 110))
 
@@ -86,11 +87,11 @@ def plot_sensitivity_pair(explanation: Explanation, segmentation: Segmentation) 
     """
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
     flat = {arm: words for arm in ARMS if (words := _describe_flat(maps[arm]))}
-    strengths = {arm: np.abs(maps[arm][np.isfinite(maps[arm])]) for arm in ARMS if arm not in flat}
+    strengths = {arm: _strengths(maps[arm]) for arm in ARMS if arm not in flat}
     signed = any((maps[arm] < 0).any() for arm in strengths)
     scale_max = float("nan")
     if strengths:
-        together = np.concatenate([values.ravel() for values in strengths.values()])
+        together = np.concatenate(list(strengths.values()))
         scale_max = float(np.percentile(together, SCALE_PERCENTILE)) or float(together.max())
     pictures, peak_ratio = {}, {}
     for arm in ARMS:
@@ -127,9 +128,6 @@ def plot_shares(explanation: Explanation) -> go.Figure:
             y=rows,
             width=0.34,
             marker={"color": ARM_COLOURS[arm]},
-            text=["" if value is None else f"{value:.0f} %" for value in percent],
-            textposition="outside",
-            cliponaxis=False,
             customdata=names,
             hovertemplate="%{customdata}: %{x:.1f} % of the sensitivity<extra>" + ARM_NAMES[arm] + "</extra>",
         )
@@ -143,6 +141,12 @@ def plot_shares(explanation: Explanation) -> go.Figure:
             customdata=names,
             hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
         )
+        # Each number stands right of its bar and of the chance line, so that neither covers it.
+        ends = [max(value or 0.0, line or 0.0) + 1.0 for value, line in zip(percent, chance, strict=True)]
+        words = ["not defined" if value is None else f"{value:.0f} %" for value in percent]
+        figure.add_scatter(
+            x=ends, y=rows, mode="text", text=words, textposition="middle right", showlegend=False, hoverinfo="skip"
+        )
     figure.update_layout(
         barmode="overlay",
         height=330,
@@ -151,10 +155,12 @@ def plot_shares(explanation: Explanation) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
         legend={"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "itemclick": False},
-        xaxis={"range": [0, 112], "ticksuffix": " %", "tickvals": [0, 25, 50, 75, 100], "gridcolor": GRID_COLOUR},
+        xaxis={"range": [0, 112], "gridcolor": GRID_COLOUR} | _PERCENT_TICKS,
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "automargin": True},
     )
-    figure.update_xaxes(title={"text": "Share of the sensitivity", "font": {"size": 13}}, zeroline=False, fixedrange=True)
+    figure.update_xaxes(
+        title={"text": "Share of the sensitivity", "font": {"size": 13}}, zeroline=False, fixedrange=True
+    )
     figure.update_yaxes(fixedrange=True, zeroline=False, showgrid=False)
     return figure
 
@@ -166,6 +172,13 @@ def hex_colour(colour: Colour) -> str:
 
 def _percent(ratio: float) -> float | None:
     return 100.0 * ratio if np.isfinite(ratio) else None
+
+
+def _strengths(values: FloatImage) -> FloatImage:
+    """The map's absolute numbers, (n,); of a film larger than the display every second, third, ... row and column."""
+    step = max(1, max(values.shape) // DISPLAY_SIDES_PX[1])
+    thinned = np.abs(values[::step, ::step])
+    return thinned[np.isfinite(thinned)]
 
 
 def _describe_flat(values: FloatImage) -> str:
@@ -287,10 +300,10 @@ def _write(picture: RGB, labels: list[tuple[str, tuple[float, float], Colour]]) 
     """The picture with names written on it, each with a dark rim."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size=max(picture.shape) / 36)
+    font = ImageFont.load_default(size=max(picture.shape) / 32)
     for words, place_xy, colour in labels:
         draw.text(
             place_xy, words.replace(" ", "\n"), fill=colour, font=font, anchor="mm", align="center",
-            stroke_width=3, stroke_fill=(0, 0, 0),
+            stroke_width=max(1, round(max(picture.shape) / 500)), stroke_fill=(0, 0, 0),
         )  # fmt: skip
     return np.asarray(image)

@@ -98,7 +98,10 @@ def load_models(where: str | os.PathLike[str] | None = None) -> Models:
         if where == "hub" or (where == "auto" and not path.exists()):
             content, origin = _read_from_hub(entry)
         else:
-            content = _read_checked(path, entry, f"Copy it to {folder}, or delete it and set HEARTVIZ_WEIGHTS=auto.")
+            what_to_do = (
+                f"Put the released file into {folder}, or delete it and set HEARTVIZ_WEIGHTS=auto to download it."
+            )
+            content = _read_checked(path, entry, what_to_do)
             origin = "files beside the code" if beside_code else f"folder {folder.name}"
         states[name] = _parse_state(content, entry["file"])
         origins.setdefault(origin, []).append(name)
@@ -201,11 +204,10 @@ def _read_from_hub(entry: Mapping[str, Any]) -> tuple[bytes, str]:
     path, how = _find_on_hub(repository, commit, entry["file"])
     origin = f"hub {repository} at {commit[:8]}, {how}"
     try:
-        what_to_do = f"It came from the {origin}, and was removed from the cache: start again to download it anew."
-        return _read_checked(path, entry, what_to_do), origin
-    except WeightsError:
-        _delete_cached(path)
-        raise
+        return _read_checked(path, entry, f"It came from the {origin}."), origin
+    except WeightsError as error:
+        removed = "It was removed from the cache" if _delete_cached(path) else "Delete it"
+        raise WeightsError(f"{error} {removed}; start again to download it anew.") from error
 
 
 def _find_on_hub(repository: str, commit: str, file_name: str) -> tuple[Path, str]:
@@ -232,17 +234,20 @@ def _find_on_hub(repository: str, commit: str, file_name: str) -> tuple[Path, st
     # RuntimeError; ValueError: a name that the hub's client does not accept.
     except (OSError, httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError) as error:
         raise WeightsError(
-            f"{file_name} is not beside the code nor in the cache, and {endpoint} did not give it: "
-            f"{_explain_hub_error(error)} (repository {repository}, commit {commit}). Copy the file to {LOCAL_FOLDER}, "
-            "or start once with a network connection. The demo does not run with untrained models."
+            f"{file_name} is not in the hub's cache, and {endpoint} did not give it: "
+            f"{_explain_hub_error(error)} (repository {repository}, commit {commit}). Copy the file to {LOCAL_FOLDER} "
+            "and set HEARTVIZ_WEIGHTS=auto, or start once with a network connection. Untrained models are never used."
         ) from error
     return Path(downloaded), "downloaded"
 
 
 def _explain_hub_error(error: Exception) -> str:
+    """Why the hub gave no file, as the end of "it did not give it: ..."."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     reasons: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
         (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, so nothing is downloaded"),
         (errors.GatedRepoError, "access to the repository must be asked for on the hub"),
@@ -250,7 +255,7 @@ def _explain_hub_error(error: Exception) -> str:
         (errors.RevisionNotFoundError, "the repository has no such commit"),
         (errors.RemoteEntryNotFoundError, f"the repository has no such file in {HUB_FOLDER}/"),
         ((httpx.TimeoutException, TimeoutError), "it did not answer in time"),
-        ((httpx.ConnectError, errors.LocalEntryNotFoundError), "it cannot be reached"),
+        ((httpx.ConnectError, httpx.ProxyError), "it cannot be reached"),
         (errors.FileMetadataError, "it does not answer like a Hugging Face hub"),
     )
     for kind, reason in reasons:
@@ -261,11 +266,15 @@ def _explain_hub_error(error: Exception) -> str:
     return f"the download broke off ({type(error).__name__})"
 
 
-def _delete_cached(path: Path) -> None:
-    """Deletes a cached file and the blob that it links to, so that the next start downloads it again."""
+def _delete_cached(path: Path) -> bool:
+    """Deletes a cached file with the blob that it links to, so that the next start downloads it; False if it can't."""
     from huggingface_hub import constants
 
     cache = Path(constants.HF_HUB_CACHE).resolve()
-    for part in (path.resolve(), path):
-        if part.parent.resolve().is_relative_to(cache):
-            part.unlink(missing_ok=True)
+    try:
+        for part in (path.resolve(), path):
+            if part.parent.resolve().is_relative_to(cache):
+                part.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return not path.exists()

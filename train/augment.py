@@ -87,8 +87,14 @@ def draw_gray(rng: np.random.Generator) -> GrayParams:
     if rng.random() < 0.15:  # a collimated edge
         depth = rng.uniform(0.02, 0.1)
         edge = rng.integers(4)
-        boxes.append([(0, 0, depth, 1, 0.0), (1 - depth, 0, depth, 1, 0.0), (0, 0, 1, depth, 0.0),
-                      (0, 1 - depth, 1, depth, 0.0)][edge])
+        boxes.append(
+            [
+                (0, 0, depth, 1, 0.0),
+                (1 - depth, 0, depth, 1, 0.0),
+                (0, 0, 1, depth, 0.0),
+                (0, 1 - depth, 1, depth, 0.0),
+            ][edge]
+        )
     return GrayParams(
         curve=curve.astype(np.float32),
         field=rng.normal(0.0, 0.12 * rng.random(), size=(4, 4)).astype(np.float32),

@@ -139,7 +139,9 @@ def main(config: Config) -> None:
             validate=lambda network, size=size_px: validation_scores(trunk, network, validation_samples, size),
         )
         model.load_state_dict(trained.state_dict())
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, config.out / "segmenter.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()}, config.out / "segmenter.safetensors"
+    )
     (config.out / "done.json").write_text(json.dumps({"films": len(train_samples)}) + "\n", encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ CONTROL_RANGE_W = (0.015, 0.065)
 
 @dataclass(frozen=True)
 class ContourBump:
-    """A displacement about the outline's point at an angle: outward by `outward_w`, plus a fixed shift (right, down)."""
+    """A displacement about the outline's point at an angle: outward by `outward_w`, plus a shift (right, down)."""
 
     angle_deg: float
     sigma_w: float

@@ -162,9 +162,7 @@ def _weight_about(
     return away, np.exp(-0.5 * (away**2).sum(axis=-1, keepdims=True) / (sigma_w * anatomy.thorax[3]) ** 2)
 
 
-def _limit_stretching(
-    field: NDArray[np.float32], on_top_of: NDArray[np.float32] | float = 0.0
-) -> NDArray[np.float32]:
+def _limit_stretching(field: NDArray[np.float32], on_top_of: NDArray[np.float32] | float = 0.0) -> NDArray[np.float32]:
     """The sum, with `field` made weaker as a whole until the mapping's Jacobian is at least 0.3."""
     for _ in range(60):
         if _least_jacobian(field + on_top_of) >= LEAST_JACOBIAN:
@@ -208,9 +206,7 @@ def _sampling_maps(
     )
 
 
-def _move_mask(
-    mask: NDArray[np.bool_], sampling: tuple[NDArray[np.float32], NDArray[np.float32]]
-) -> NDArray[np.bool_]:
+def _move_mask(mask: NDArray[np.bool_], sampling: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.bool_]:
     return cv2.remap(mask.astype(np.float32), *sampling, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 0.5
 
 
@@ -241,14 +237,19 @@ def _change_vessels(
     row_grid, col_grid = np.ogrid[: picture.shape[0], : picture.shape[1]]
     x = (col_grid * anatomy.scale[1] - left) / width
     y = (row_grid * anatomy.scale[0] - top) / height
-    hila = sum(np.exp(-0.5 * (((x - hx) / 0.09) ** 2 + ((y - hy) / 0.13) ** 2)) for hx, hy in ((0.35, 0.5), (0.68, 0.48)))
-    excess = np.zeros_like(picture)
+    hila = sum(
+        np.exp(-0.5 * (((x - hx) / 0.09) ** 2 + ((y - hy) / 0.13) ** 2)) for hx, hy in ((0.35, 0.5), (0.68, 0.48))
+    )
+    excess, lungs = np.zeros_like(picture), np.zeros_like(picture)
     gains = zip(lung_masks, params.vessel_gain, params.chance_vessel_gain, strict=True)
     for lung_mask, gain, chance_gain in gains:
         soft = cv2.GaussianBlur((lung_mask & ~heart_mask).astype(np.float32), (0, 0), 0.012 * width_px)
+        lungs = np.maximum(lungs, soft)
         excess += soft * (gain * chance_gain * (1 + (params.hilar_gain - 1) * hila) - 1).astype(np.float32)
     change = excess * vessels
-    return (picture + change - cv2.GaussianBlur(change, (0, 0), 0.04 * width_px)).astype(np.float32)
+    sigma_px = 0.04 * width_px
+    local_mean = cv2.GaussianBlur(change, (0, 0), sigma_px) / (cv2.GaussianBlur(lungs, (0, 0), sigma_px) + 1e-3)
+    return (picture + change - lungs * local_mean).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,9 @@ def main(config: Config) -> None:
     for number, path in enumerate(tqdm(paths, unit="film")):
         try:
             picture = read_gray(path)
-            masks = [read_gray(folder / path.name) > 0.5 for folder in (config.heart, config.left_lung, config.right_lung)]
+            masks = [
+                read_gray(folder / path.name) > 0.5 for folder in (config.heart, config.left_lung, config.right_lung)
+            ]
             if any(mask.shape != picture.shape for mask in masks):
                 raise DataError(f"Masks of {path.name} are not of the film's size {picture.shape}.")
             for label in CLASSES:

@@ -56,7 +56,7 @@ def error_banner(words: str) -> str:
 
 def headline(report: Report) -> str:
     """The one sentence about this film, messages, and what the software is not."""
-    messages = [*report.radiograph.messages, *report.messages]
+    messages = dict.fromkeys([*report.radiograph.messages, *report.messages])
     notes = "".join(f'<div class="hv-banner hv-note" role="note">{escape(words)}</div>' for words in messages)
     return (
         f'<section class="hv-headline"><p class="hv-sentence">{escape(report.explanation.sentence)}</p>'
@@ -161,7 +161,12 @@ def share_table(explanation: Explanation, arm: Arm) -> str:
 
 def fine_print(report: Report, cards: Mapping[str, ModelCard]) -> str:
     """What the models were trained on, which files they are, and how long each stage took."""
-    trained = "".join(f"<li><b>{escape(name)}:</b> {escape(card.trained_on)}</li>" for name, card in cards.items())
+    names_by_text: dict[str, list[str]] = {}
+    for name, card in cards.items():
+        names_by_text.setdefault(card.trained_on, []).append(name)
+    trained = "".join(
+        f"<li><b>{escape('; '.join(names))}:</b> {escape(text)}</li>" for text, names in names_by_text.items()
+    )
     hashes = "".join(
         f"<tr><th scope='row'>{escape(name)}</th><td><code>{escape(sha256[:16])}</code></td></tr>"
         for name, sha256 in report.models.items()

@@ -1,0 +1,48 @@
+"""Starts the demo: options, models, pages. `python app.py --help` lists the options."""
+
+import argparse
+import os
+
+# Before gradio is imported: nothing about the films or the users is counted or sent.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+from heartviz import analyze, load_models
+from heartviz.errors import HeartvizError
+from heartviz.pipeline import explain
+from heartviz.radiograph import load_radiograph
+from heartviz.ui import LAUNCH_OPTIONS, Engine, build_demo
+from heartviz.ui.cards import describe_models
+from heartviz.weights import Models
+
+
+def make_engine(models: Models) -> Engine:
+    """What the pages can have computed, by these models."""
+    return Engine(
+        load=load_radiograph,
+        analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
+            radiograph, models, task=task, target_class=target_class, gradient_for=gradient_for, progress=progress
+        ),
+        explain=lambda report, task, target_class, gradient_for: explain(
+            report, models, task, target_class, gradient_for
+        ),
+        describe=lambda: describe_models(models.manifest),
+    )
+
+
+def main() -> None:
+    """Loads the models, then opens the port: a page that answers has models behind it."""
+    parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    options = parser.parse_args()
+    try:
+        models = load_models()
+    except HeartvizError as error:
+        raise SystemExit(f"heartviz can't start: {error}") from error
+    demo = build_demo(make_engine(models))
+    demo.launch(server_name=options.host, server_port=options.port, **LAUNCH_OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""DICOM bytes to a Radiograph: the gray values a viewer would show with the file's own first window."""
+
+import io
+import logging
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.encaps import get_frame
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from heartviz.codestream import is_cut_short, measure_codestream
+from heartviz.errors import RadiographError
+from heartviz.gray import MAX_SAMPLES, check_size, to_gray
+from heartviz.records import Radiograph
+
+# pydicom's log lines quote values of the file, names among them.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+PREAMBLE_BYTES = 128
+# Four bytes a sample, and as much again for everything else in the file.
+MAX_INFLATED_BYTES = 8 * MAX_SAMPLES
+NOT_RADIOGRAPHS = {
+    "CT": "a CT slice",
+    "MR": "an MR slice",
+    "US": "an ultrasound picture",
+    "PT": "a PET slice",
+    "NM": "a nuclear medicine picture",
+}
+# The only elements ever read: nothing about the patient, the hospital or the study is parsed.
+WANTED = (  # noqa: SIM905
+    "SOPClassUID Modality SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns "
+    "PixelSpacing ImagerPixelSpacing BitsAllocated BitsStored HighBit PixelRepresentation PixelPaddingValue "
+    "PixelPaddingRangeLimit WindowCenter WindowWidth VOILUTFunction RescaleIntercept RescaleSlope ModalityLUTSequence "
+    "VOILUTSequence PresentationLUTShape RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor "
+    "BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData GreenPaletteColorLookupTableData "
+    "BluePaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData "
+    "SegmentedGreenPaletteColorLookupTableData SegmentedBluePaletteColorLookupTableData "
+    "ExtendedOffsetTable ExtendedOffsetTableLengths PixelData"
+).split()
+
+
+def is_dicom(payload: bytes) -> bool:
+    """True for DICOM Part 10 bytes, whatever their preamble, and for a bare data set with an image in it."""
+    if payload[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM":
+        return True
+    # A bare data set starts with group 0002 or 0008, little endian.
+    if payload[:2] not in (b"\x02\x00", b"\x08\x00"):
+        return False
+    try:
+        dataset = _read_dataset(payload)
+        return "SOPClassUID" in dataset or ("Rows" in dataset and "Columns" in dataset)
+    except Exception:
+        return False
+
+
+def read_dicom(payload: bytes) -> Radiograph:
+    """The film in DICOM bytes: modality LUT, then VOI LUT or first window (else the range present), then inversion.
+
+    MONOCHROME1 is turned bone-bright after windowing, padding becomes 0. Raises RadiographError for anything that is
+    not one whole two-dimensional projection picture.
+
+    Source: DICOM PS3.3 C.11.1, C.11.2 and C.7.6.3. A presentation LUT shape INVERSE says the same as MONOCHROME1 (PS3.3
+    C.8.11.3), so both together invert once.
+    """
+    try:
+        return _read_film(payload)
+    except RadiographError:
+        raise
+    except Exception as cause:  # pydicom and the decoders raise nearly anything on damaged files
+        raise RadiographError(
+            "This DICOM file is damaged, cut short, or compressed in a way that is not read here. "
+            "Export the film again, if possible uncompressed or as PNG."
+        ) from cause
+
+
+def _read_film(payload: bytes) -> Radiograph:
+    dataset = _read_dataset(payload)
+    _refuse_other_objects(dataset)
+    stored = _decode(dataset)
+    photometric = str(dataset.PhotometricInterpretation)
+    bits = int(dataset.BitsStored)
+    notes = [f"{bits} bit"]
+    is_gray = photometric in ("MONOCHROME1", "MONOCHROME2")
+    if stored.ndim != (2 if is_gray or photometric == "PALETTE COLOR" else 3):
+        raise RadiographError("This DICOM file's colours and its samples a pixel disagree. Export the film again.")
+    if is_gray:
+        pixels, gray_notes, messages = _render_gray(dataset, stored, inverted=photometric == "MONOCHROME1")
+        notes += gray_notes
+    else:
+        if photometric == "PALETTE COLOR":
+            stored = apply_color_lut(stored, dataset)
+            bits = 8 * stored.dtype.itemsize
+        pixels, messages = to_gray(stored, 2**bits - 1)
+        notes.append("colour")
+    spacing_mm = _spacing_mm(dataset)
+    if spacing_mm is None:
+        messages += ("The file gives no pixel spacing; lengths in mm are not known.",)
+    height, width = pixels.shape
+    description = ", ".join(["DICOM", f"{width} x {height} px", *notes])
+    return Radiograph(pixels=pixels, description=description, spacing_mm=spacing_mm, messages=messages)
+
+
+def _read_dataset(payload: bytes) -> pydicom.FileDataset:
+    _refuse_deflate_bomb(payload)
+    return pydicom.dcmread(io.BytesIO(payload), force=True, specific_tags=WANTED)
+
+
+def _refuse_deflate_bomb(payload: bytes) -> None:
+    stream = io.BytesIO(payload)
+    read_preamble(stream, force=True)
+    meta = read_dataset(
+        stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, _vr, _length: tag.group != 2
+    )
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), MAX_INFLATED_BYTES + 1)
+    if len(inflated) > MAX_INFLATED_BYTES:
+        raise RadiographError(
+            f"This deflated DICOM file unpacks to more than {MAX_INFLATED_BYTES // 10**6} MB, more than any film. "
+            "Export the film uncompressed."
+        )
+
+
+def _refuse_other_objects(dataset: pydicom.FileDataset) -> None:
+    """None; raises RadiographError, before anything is decoded, for all but one whole projection picture."""
+    modality = str(dataset.get("Modality"))
+    if modality in NOT_RADIOGRAPHS:
+        raise RadiographError(
+            f"This DICOM is {NOT_RADIOGRAPHS[modality]}, not a projection radiograph. Upload a frontal chest X-ray."
+        )
+    if "PixelData" not in dataset:
+        sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")))
+        if "Image Storage" in sop_class.name or "Rows" in dataset:
+            raise RadiographError(
+                "This DICOM file has a header but no whole pixel data: it was cut short or exported without its "
+                "picture. Export the film again."
+            )
+        kind = f" ({sop_class.name})" if sop_class.name != sop_class else ""
+        raise RadiographError(f"This DICOM file holds no picture{kind}. Upload the file with the chest X-ray itself.")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise RadiographError(f"This DICOM holds {frames} frames; one film is needed. Export a single frame.")
+    check_size(int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1))
+
+
+def _decode(dataset: pydicom.FileDataset) -> NDArray:
+    """Stored values (H, W), or (H, W, 3) as RGB."""
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit, is_little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        get_decoder(syntax)
+    except NotImplementedError as cause:
+        kind = syntax.name if syntax.name != syntax else "a way of its maker's own"
+        raise RadiographError(
+            f"This DICOM file is compressed in {kind}, which is not read here. Export the film uncompressed or as PNG."
+        ) from cause
+    plugin = ""
+    if syntax.is_encapsulated:
+        # Damaged JPEG bytes abort the process inside gdcm, and RLE ones panic in pylibjpeg: neither is asked.
+        plugin = "pydicom" if syntax == RLELossless else "pylibjpeg"
+        if syntax != RLELossless:
+            _check_codestream(get_frame(dataset.PixelData, 0, number_of_frames=1), dataset)
+    return pixel_array(dataset, decoding_plugin=plugin)
+
+
+def _check_codestream(stream: bytes, dataset: pydicom.FileDataset) -> None:
+    """None; raises RadiographError where the compressed picture is cut or not of the size the header says."""
+    if is_cut_short(stream):
+        raise RadiographError("The compressed picture in this DICOM file is cut short. Export the film again.")
+    height, width = int(dataset.Rows), int(dataset.Columns)
+    found = measure_codestream(stream)
+    if found != (height, width):
+        inside = "has no readable size" if found is None else f"is {found[1]} x {found[0]} px"
+        raise RadiographError(
+            f"The DICOM header says {width} x {height} px, the compressed picture in it {inside}. "
+            "Export the film again."
+        )
+
+
+def _render_gray(
+    dataset: pydicom.FileDataset, stored: NDArray, inverted: bool
+) -> tuple[NDArray[np.float32], list[str], tuple[str, ...]]:
+    """Gray values in 0..1, notes for the description, sentences for the user."""
+    notes, messages = ["MONOCHROME1 inverted" if inverted else "MONOCHROME2"], []
+    padding_mask = _padding_mask(dataset, stored)
+    values = _to_modality_values(dataset, stored)
+    present = values[~padding_mask]
+    if present.size == 0 or present.min() == present.max():
+        raise RadiographError("Every pixel of this DICOM file has the same value or is padding. Export the film again.")
+    pixels = None
+    if dataset.get("VOILUTSequence"):
+        entries, bits = _look_up(dataset, dataset.VOILUTSequence[0], values)
+        pixels = np.minimum(entries / np.float32(2**bits - 1), np.float32(1.0))
+        notes.append("lookup table applied")
+    elif (window := _first_window(dataset)) is not None:
+        pixels = _apply_window(values, *window, function=str(dataset.get("VOILUTFunction") or "LINEAR"))
+        notes.append("window applied")
+    shown = None if pixels is None else pixels[~padding_mask]
+    if shown is None or shown.min() == shown.max():
+        if shown is not None:
+            notes[-1] = "window ignored"
+            messages.append("The window stored in the file shows nothing of the film; the full range was used.")
+        pixels = np.clip((values - present.min()) / (present.max() - present.min()), 0.0, 1.0)
+    if str(dataset.get("PresentationLUTShape") or "") == "INVERSE" and not inverted:
+        inverted = True
+        notes.append("inverted")
+    if inverted:
+        pixels = 1 - pixels
+    return np.where(padding_mask, np.float32(0.0), pixels), notes, tuple(messages)
+
+
+def _padding_mask(dataset: pydicom.FileDataset, stored: NDArray) -> NDArray[np.bool_]:
+    first = _first_number(dataset.get("PixelPaddingValue"))
+    if first is None:
+        return np.zeros(stored.shape, dtype=bool)
+    last = _first_number(dataset.get("PixelPaddingRangeLimit"))
+    # Wraps an unsigned spelling of a signed value, and the other way round.
+    limits = [int(np.int64(number).astype(stored.dtype)) for number in (first, first if last is None else last)]
+    return (stored >= min(limits)) & (stored <= max(limits))
+
+
+def _to_modality_values(dataset: pydicom.FileDataset, stored: NDArray) -> NDArray[np.float32]:
+    if dataset.get("ModalityLUTSequence"):
+        return _look_up(dataset, dataset.ModalityLUTSequence[0], stored)[0]
+    values = stored.astype(np.float32)
+    slope, intercept = _first_number(dataset.get("RescaleSlope")), _first_number(dataset.get("RescaleIntercept"))
+    if slope and intercept is not None:
+        values = values * np.float32(slope) + np.float32(intercept)
+    return values
+
+
+def _look_up(dataset: pydicom.FileDataset, item: pydicom.Dataset, values: NDArray) -> tuple[NDArray[np.float32], int]:
+    """Values through a lookup table item, and the bits of its entries.
+
+    Source: DICOM PS3.3 C.11.1.1. pydicom's own functions refuse entries of 9 to 15 bits and wrap 8 bit tables.
+    """
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
+    if dataset.get("PixelRepresentation") == 1 and first >= 2**15:
+        first -= 2**16
+    entries = item.LUTData
+    if isinstance(entries, bytes):
+        little = dataset.file_meta.TransferSyntaxUID.is_little_endian
+        packed = len(entries) == count and bits <= 8
+        entries = np.frombuffer(entries, dtype="u1" if packed else "<u2" if little else ">u2")
+    table = np.atleast_1d(np.asarray(entries)).astype(np.float32)[: count or 2**16]
+    index = np.rint(values).astype(np.int64) - first
+    return table[np.clip(index, 0, len(table) - 1)], bits
+
+
+def _first_window(dataset: pydicom.FileDataset) -> tuple[float, float] | None:
+    center, width = _first_number(dataset.get("WindowCenter")), _first_number(dataset.get("WindowWidth"))
+    if center is None or width is None or width <= 0:
+        return None
+    return center, width
+
+
+def _apply_window(values: NDArray[np.float32], center: float, width: float, function: str) -> NDArray[np.float32]:
+    """Values in 0..1 as the window shows them. Source: DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    if function == "SIGMOID":
+        exponent = np.clip(-4 * (values - center) / width, -80.0, 80.0)
+        return (1 / (1 + np.exp(exponent))).astype(np.float32)
+    if function == "LINEAR":
+        center, width = center - 0.5, max(width - 1, 1e-6)
+    return np.clip((values - center) / width + 0.5, 0.0, 1.0).astype(np.float32)
+
+
+def _spacing_mm(dataset: pydicom.FileDataset) -> tuple[float, float] | None:
+    for keyword in ("ImagerPixelSpacing", "PixelSpacing"):
+        try:
+            row_mm, col_mm = (float(number) for number in dataset.get(keyword) or ())
+        except (TypeError, ValueError):
+            continue
+        if 0 < row_mm < np.inf and 0 < col_mm < np.inf:
+            return row_mm, col_mm
+    return None
+
+
+def _first_number(value: Any) -> float | None:
+    """The first of one or several numbers, None where there is none or it is not finite."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        value = value[0] if len(value) else None
+    if value is None or value == "":
+        return None
+    number = float(value)
+    return number if np.isfinite(number) else None

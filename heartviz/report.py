@@ -1,0 +1,100 @@
+"""A Report as JSON without identifiers, and a folder of its masks and maps."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from heartviz import __version__
+from heartviz.plots import paint_sensitivities
+from heartviz.records import ARMS, Report
+
+INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
+LABELS_NOTE = (
+    "congenital: VSD, ASD and TOF signs were simulated on films of adults; no film of a patient with these "
+    "diseases was learnt from. heart_size: real films, labelled by the cardiothoracic ratio of hand-drawn masks (above 0.50)."
+)
+
+
+def report_to_dict(report: Report, file: str) -> dict[str, Any]:
+    """The numbers of a report, fit for JSON: unknown numbers are null. `file` is what the user calls the film."""
+    explanation, cardiothoracic = report.explanation, report.cardiothoracic
+    spacing = report.radiograph.spacing_mm
+    numbers = {
+        "file": file,
+        "accepted": True,
+        "messages": list(report.messages),
+        "description": report.radiograph.description,
+        "size": {"height": report.radiograph.pixels.shape[0], "width": report.radiograph.pixels.shape[1]},
+        "spacing_mm": None if spacing is None else {"row": spacing[0], "col": spacing[1]},
+        "cardiothoracic_ratio": cardiothoracic.ratio,
+        "cardiothoracic_widths_px": {"heart": cardiothoracic.heart_width_px, "thorax": cardiothoracic.thorax_width_px},
+        "predictions": {
+            task: {arm: dict(prediction.probabilities) for arm, prediction in by_arm.items()}
+            for task, by_arm in report.predictions.items()
+        },
+        "answers": {
+            task: {arm: prediction.label for arm, prediction in by_arm.items()}
+            for task, by_arm in report.predictions.items()
+        },
+        "explanation": {
+            "task": explanation.task,
+            "target_class": explanation.target_class,
+            "method": explanation.attributions["plain"].method,
+            "gradient_for": explanation.gradient_for,
+            "sentence": explanation.sentence,
+        },
+        "relevance_share": {
+            arm: {**explanation.shares[arm].share, "chance": dict(explanation.shares[arm].chance)} for arm in ARMS
+        },
+        "models": dict(report.models),
+        "seconds": dict(report.seconds),
+    }
+    return {**_nan_to_none(numbers), **_footer()}
+
+
+def refusal_to_dict(reason: str, file: str) -> dict[str, Any]:
+    """What stands in place of a report for a film that was not accepted: the same keys, the reason in `messages`."""
+    empty = dict.fromkeys(("size", "cardiothoracic_ratio", "predictions", "relevance_share", "models", "seconds"))
+    return {"file": file, "accepted": False, "messages": [reason], **empty, **_footer()}
+
+
+def write_report(report: Report, file: str, folder: Path) -> None:
+    """Writes report.json, the three masks (0/255) and both sensitivity maps, all of the film's own size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    masks = {
+        "heart_mask": report.segmentation.heart_mask,
+        "left_lung_mask": report.segmentation.left_lung_mask,
+        "right_lung_mask": report.segmentation.right_lung_mask,
+    }
+    for name, mask in masks.items():
+        _write_png(mask.astype(np.uint8) * 255, folder / f"{name}.png")
+    for arm, picture in paint_sensitivities(report.explanation).items():
+        _write_png(picture[..., ::-1], folder / f"sensitivity_{arm}.png")
+    write_json(report_to_dict(report, file), folder)
+
+
+def write_json(numbers: dict[str, Any], folder: Path) -> None:
+    """Writes `numbers` to report.json in the folder; last of all, so that its presence means the rest is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_png(image: np.ndarray, path: Path) -> None:
+    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def _footer() -> dict[str, str]:
+    return {"heartviz": __version__, "intended_use": INTENDED_USE, "labels": LABELS_NOTE}
+
+
+def _nan_to_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan_to_none(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_nan_to_none(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,164 @@
+"""The Analyze page in a real browser: a film goes in, the numbers are read off the page; nothing leaves the computer."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+
+from heartviz.phantom import draw_chest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+START_WITHIN_S, SHOW_WITHIN_MS = 90, 60_000
+pytestmark = pytest.mark.browser
+if CHROMIUM is None:
+    pytest.skip("no Chromium on the PATH: apt-get install chromium", allow_module_level=True)
+sync_playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed").sync_playwright
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
+    """Where the server keeps its files."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def address(uploads):
+    """The demo with the fake engine on a free port of this computer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(uploads)}
+    with (uploads / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.serve_fake", str(port)],
+            cwd=ROOT, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/", server)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_for(address: str, server: subprocess.Popen) -> None:
+    until = time.monotonic() + START_WITHIN_S
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < until, "the server did not answer"
+            time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, address, request):
+    """A fresh page; at its end every request that it made must have stayed on this computer."""
+    page = browser.new_page(viewport={"width": getattr(request, "param", 1400), "height": 900})
+    page.set_default_timeout(SHOW_WITHIN_MS)
+    asked, faults = [], []
+    page.on("request", lambda made: asked.append(made.url))
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.goto(address)
+    page.get_by_text("Drop a frontal chest film").wait_for()
+    yield page
+    page.close()
+    outside = [
+        url for url in asked if urlsplit(url).hostname != "127.0.0.1" and urlsplit(url).scheme not in ("data", "blob")
+    ]
+    assert outside == []
+    assert faults == []
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    """A drawn film under a name that says nothing about its kind."""
+    pixels = draw_chest(seed=1)[0]
+    path = tmp_path_factory.mktemp("film") / "Mustermann_Erika"
+    path.write_bytes(cv2.imencode(".png", np.round(pixels * 255).astype(np.uint8))[1].tobytes())
+    return path
+
+
+def upload(page, path: Path) -> None:
+    page.locator("#hv-upload input[type=file]").set_input_files(path)
+
+
+def wait_for_result(page):
+    page.get_by_test_id("ctr").wait_for()
+
+
+@pytest.mark.parametrize("page", [1400, 390], indirect=True)
+def test_a_film_goes_in_and_the_numbers_come_out(page, film, uploads):
+    upload(page, film)
+    wait_for_result(page)
+    assert page.get_by_test_id("ctr").inner_text() == "0.46"  # measured on the drawn masks: 182 / 397
+    assert "67 %" in page.get_by_test_id("answer-mask").inner_text()
+    assert "62 %" in page.get_by_test_id("answer-plain").inner_text()
+    assert "Elsewhere" in page.get_by_test_id("shares-plain").inner_text()
+    assert page.get_by_text("not a medical device", exact=False).first.is_visible()
+    overlay = page.locator("#hv-results img").first
+    assert "cardiothoracic ratio 0.46" in overlay.get_attribute("alt")
+    page.locator(".js-plotly-plot .barlayer .point").first.wait_for(state="attached")
+    assert page.locator(".js-plotly-plot .barlayer .point").count() == 6  # three regions, two models
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    kept = [path.name for path in uploads.rglob("*") if "Mustermann" in path.name and path.is_file()]
+    assert kept == []
+
+
+def test_another_task_and_class_change_the_maps_of_the_same_film(page, film):
+    upload(page, film)
+    wait_for_result(page)
+    page.get_by_label("Heart size").click()
+    page.get_by_test_id("answer-mask").get_by_text("66 %").wait_for()
+    page.get_by_label("Normal", exact=True).click()
+    page.locator(".hv-sentence").get_by_text("For Normal").wait_for()
+    assert page.get_by_test_id("ctr").inner_text() == "0.46"
+
+
+def test_a_bad_file_gets_a_sentence_and_leaves_nothing_of_the_film_before(page, film, tmp_path):
+    upload(page, film)
+    wait_for_result(page)
+    bad = tmp_path / "film.dcm"
+    bad.write_text("<html>not a film</html>")
+    upload(page, bad)
+    banner = page.get_by_role("alert").get_by_text("need DICOM, PNG or JPEG")
+    banner.wait_for()
+    assert page.get_by_test_id("ctr").count() == 0 or not page.get_by_test_id("ctr").is_visible()
+    assert not page.locator("#hv-results").is_visible()
+    upload(page, film)
+    wait_for_result(page)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_a_drawn_example_is_one_click_and_says_that_it_is_drawn(page):
+    page.get_by_role("button", name="Drawn chest, enlarged heart").click()
+    wait_for_result(page)
+    assert page.get_by_test_id("ctr").inner_text() == "0.62"  # measured on the drawn masks: 245 / 397
+    assert page.get_by_text("This is a drawn picture").is_visible()
+
+
+def test_the_about_tab_says_what_the_models_learned_from(page):
+    page.get_by_role("tab", name="About").click()
+    page.get_by_text("396 films of adults").last.wait_for()
+    assert page.get_by_role("heading", name="Limits").is_visible()

@@ -1,0 +1,275 @@
+"""The Analyze page without a browser: handlers as plain functions, the panels' words, the privacy contract."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from heartviz.errors import RadiographError, SegmentationError
+from heartviz.records import ARMS, REGIONS, RelevanceShare
+from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, panels
+from heartviz.ui.about import build_about_page
+from heartviz.ui.cards import describe_models
+from heartviz.ui.shell import PAGES
+from tests.drawn_report import FakeCompute, make_report
+
+
+@pytest.fixture
+def compute():
+    return FakeCompute()
+
+
+@pytest.fixture(scope="module")
+def demo():
+    async def build():
+        return build_demo(FakeCompute().engine())
+
+    # Inside a running loop: outside of one, Gradio opens event loops that it never closes (utils.safe_get_lock).
+    return asyncio.run(build())
+
+
+@pytest.fixture(scope="module")
+def report():
+    return make_report()
+
+
+def told(*_):
+    """A progress that nobody hears."""
+
+
+def raiser(error: Exception):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def is_cleared(view: dict) -> bool:
+    return (
+        view["held"] is None
+        and view["results"]["visible"] is False
+        and all(view[name] is None for name in analyze._SHOWN)
+    )
+
+
+def run(compute, load, task="congenital"):
+    return list(analyze.analyze_film(compute.engine(), load, task, "picture_seen", told))
+
+
+def test_a_film_clears_the_page_first_and_fills_every_panel_then(compute, report):
+    first, last = run(compute, lambda: report.radiograph)
+    assert is_cleared(first)
+    assert "Reading the film" in first["status"]
+    assert set(first) == set(last)
+    assert last["results"]["visible"] is True
+    assert last["empty"]["visible"] is False
+    assert all(last[name] is not None for name in analyze._SHOWN)
+    assert compute.analyzed == [("congenital", None, "picture_seen")]
+    assert last["target_class"]["value"] == "VSD"  # VGG+Mask's answer in drawn_report
+
+
+def test_images_tell_their_numbers_to_those_who_do_not_see_them(compute, report):
+    view = run(compute, lambda: report.radiograph)[-1]
+    assert "cardiothoracic ratio 0.4" in view["overlay"]["alt_text"]
+    assert "VSD 67 %" in view["seen_mask"]["alt_text"]
+    assert "heart" in view["map_plain"]["alt_text"]
+    assert "%" in view["map_plain"]["alt_text"]
+
+
+def test_an_error_in_words_reaches_the_banner_and_leaves_no_panel(compute):
+    sentence = "Image is 90 x 640 px; the shorter side must be at least 128. Upload the full-size <film>."
+    view = run(compute, raiser(RadiographError(sentence)))[-1]
+    assert is_cleared(view)
+    assert "shorter side must be at least 128" in view["status"]
+    assert "<film>" not in view["status"]
+    assert compute.analyzed == []
+
+
+def test_an_error_of_a_later_stage_leaves_no_panel_either(compute, report):
+    compute.analyze = raiser(SegmentationError("No heart was found. Upload a frontal film."))
+    view = run(compute, lambda: report.radiograph)[-1]
+    assert is_cleared(view)
+    assert "No heart was found." in view["status"]
+
+
+def test_an_unforeseen_error_tells_nothing_of_the_film_to_page_or_log(compute, report, caplog):
+    compute.analyze = raiser(RuntimeError("/tmp/gradio/Mustermann_Erika.dcm"))
+    with caplog.at_level(logging.DEBUG):
+        view = run(compute, lambda: report.radiograph)[-1]
+    assert is_cleared(view)
+    assert "RuntimeError" in view["status"]
+    assert "RuntimeError" in caplog.text
+    assert "Mustermann" not in view["status"] + caplog.text
+
+
+def test_other_choices_only_explain_again(compute, report):
+    held = analyze.HeldReport(report)
+    view = analyze.explain_again(compute.engine(), held, "congenital", "ASD", "film")
+    assert compute.explained == [("congenital", "ASD", "film")]
+    assert compute.analyzed == []
+    kept = view["held"].report
+    assert kept.segmentation is report.segmentation
+    assert kept.explanation.target_class == view["target_class"]["value"] == "ASD"
+
+
+@pytest.mark.parametrize("left_over", [None, "VSD", "no class"])
+def test_another_task_explains_the_answer_of_vgg_mask(compute, report, left_over):
+    view = analyze.explain_again(compute.engine(), analyze.HeldReport(report), "heart_size", left_over, "picture_seen")
+    assert compute.explained == [("heart_size", "Enlarged", "picture_seen")]
+    assert [value for _, value in view["target_class"]["choices"]] == ["Normal", "Enlarged"]
+    assert "Heart size" in view["answer_note"]
+    assert "34 %" in view["answer_mask"]
+
+
+def test_an_error_while_explaining_again_clears_the_page(compute, report):
+    compute.explain = raiser(SegmentationError("The map could not be made."))
+    view = analyze.explain_again(compute.engine(), analyze.HeldReport(report), "congenital", "ASD", "film")
+    assert is_cleared(view)
+    assert "The map could not be made." in view["status"]
+
+
+def test_a_forgotten_film_is_not_explained(compute, report):
+    held = analyze.HeldReport(report)
+    held.forget()
+    for gone in (held, None):
+        view = analyze.explain_again(compute.engine(), gone, "congenital", "ASD", "film")
+        assert is_cleared(view)
+        assert "forgotten" in view["status"]
+    assert compute.explained == []
+
+
+def test_an_upload_is_deleted_as_soon_as_it_is_read(tmp_path: Path):
+    path = tmp_path / "Mustermann_Erika.dcm"
+    path.write_bytes(b"film")
+    assert analyze.take_upload(path) == b"film"
+    assert not path.exists()
+
+
+def test_examples_say_that_they_are_drawn():
+    for example in analyze.draw_examples():
+        assert "Drawn" in example.name
+        assert "drawn" in example.radiograph.messages[0]
+
+
+def test_ratio_names_its_unit(report):
+    width_px = report.cardiothoracic.heart_width_px
+    assert f"Heart {width_px} px wide" in panels.ratio_panel(report)
+    with_spacing = replace(report, radiograph=replace(report.radiograph, spacing_mm=(0.4, 0.5)))
+    assert f"Heart {width_px * 0.5:.0f} mm ({width_px} px) wide" in panels.ratio_panel(with_spacing)
+
+
+def test_each_share_stands_beside_its_chance_and_their_ratio(report):
+    share = RelevanceShare(
+        {"heart": 0.3, "lungs": 0.5, "elsewhere": 0.2}, {"heart": 0.1, "lungs": 0.25, "elsewhere": 0.65}
+    )
+    table = panels.share_table(replace(report.explanation, shares=dict.fromkeys(ARMS, share)), "plain")
+    # 0.3 / 0.1 = 3.0; 0.5 / 0.25 = 2.0; 0.2 / 0.65 = 0.31
+    for name, numbers in (("Heart", "30 % 10 % 3.0 x"), ("Lungs", "50 % 25 % 2.0 x"), ("Elsewhere", "20 % 65 % 0.3 x")):
+        row = next(row for row in table.split("<tr>") if name in row)
+        assert " ".join(row.replace("<b>", "").replace("</b>", "").replace("</td><td>", " ").split()).find(numbers) > 0
+
+
+def test_shares_that_are_not_a_number_are_said_in_words(report):
+    unknown = RelevanceShare(dict.fromkeys(REGIONS, float("nan")), report.explanation.shares["plain"].chance)
+    table = panels.share_table(replace(report.explanation, shares=dict.fromkeys(ARMS, unknown)), "mask")
+    assert table.count("not defined") == 6
+    assert "nan" not in table
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"), [(0.0, "0 %"), (0.004, "< 1 %"), (0.62, "62 %"), (0.999, "> 99 %"), (1.0, "100 %")]
+)
+def test_percentages_are_not_rounded_to_certainty(ratio, words):
+    assert panels.percent(ratio) == words
+
+
+def test_every_result_says_what_it_is_not_and_what_the_models_learned_from(compute, report):
+    view = run(compute, lambda: report.radiograph)[-1]
+    assert "not a medical device" in view["headline"]
+    assert "not a medical device" in view["fine_print"]
+    assert "made up for this test" in view["fine_print"]
+    assert "simulated" in view["answer_note"]
+
+
+def test_a_message_said_by_two_stages_is_shown_once(report):
+    twice = replace(report, radiograph=replace(report.radiograph, messages=("No spacing.",)), messages=("No spacing.",))
+    assert panels.headline(twice).count("No spacing.") == 1
+
+
+def test_messages_of_a_film_cannot_bring_markup(report):
+    assert "<script>" not in panels.headline(replace(report, messages=("<script>alert(1)</script>",)))
+
+
+def test_model_cards_come_from_the_manifest():
+    card = {"trained_on": "396 films", "metrics": ["Dice 0.95"]}
+    files = {
+        "segmenter": {"sha256": "ab", "card": card},
+        "trunk": {"sha256": "cd"},
+        "new": {"sha256": "ef", "card": "x"},
+    }
+    cards = describe_models({"files": files})
+    assert cards["Outlines (VGG-U-Net)"].metrics == ("Dice 0.95",)
+    assert "does not say" in cards["Shared lower layers (VGG16)"].trained_on
+    assert cards["new"].trained_on == "x"
+
+
+def test_there_is_no_tab_without_a_page(demo):
+    tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
+    assert tabs == [name for name, _ in PAGES] == ["Analyze", "About"]
+    assert PAGES[1][1] is build_about_page
+
+
+def test_privacy_settings():
+    demanded = {
+        "share": False, "run_history": False, "enable_monitoring": False, "show_error": False, "ssr_mode": False,
+        "pwa": False, "mcp_server": False, "max_file_size": "40mb", "footer_links": [],
+    }  # fmt: skip
+    assert {name: LAUNCH_OPTIONS[name] for name in demanded} == demanded
+    assert "allowed_paths" not in LAUNCH_OPTIONS
+
+
+def test_the_page_keeps_and_counts_nothing(demo):
+    config = demo.get_config_file()
+    assert demo.analytics_enabled is False
+    assert demo.delete_cache == (300, 900)
+    kinds = [component["type"] for component in config["components"]]
+    assert not {"deeplinkbutton", "loginbutton", "browserstate"} & set(kinds)
+    states = [block for block in demo.blocks.values() if isinstance(block, gr.State)]
+    assert [state.time_to_live for state in states] == [900]
+    held = analyze.HeldReport(make_report())
+    states[0].delete_callback(held)
+    assert held.report is None
+    states[0].delete_callback(None)
+
+
+def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
+    assert {event["api_visibility"] for event in demo.get_config_file()["dependencies"]} == {"private"}
+
+
+def test_all_model_events_wait_in_one_queue(demo):
+    events = [fn for fn in demo.fns.values() if fn.fn is not None]
+    assert len(events) == 6  # upload, two examples, task, class, gradient
+    assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
+
+
+def test_pictures_travel_losslessly(demo):
+    images = [block for block in demo.blocks.values() if isinstance(block, gr.Image)]
+    assert images
+    assert {image.format for image in images} == {"png"}
+
+
+def test_the_upload_takes_any_file_as_it_is(demo):
+    upload = next(block for block in demo.blocks.values() if isinstance(block, gr.File))
+    assert upload.file_types is None
+    assert upload.type == "filepath"
+
+
+def test_fonts_and_style_come_from_this_computer():
+    theme = LAUNCH_OPTIONS["theme"]
+    assert not any(isinstance(font, gr.themes.GoogleFont) for font in (*theme._font, *theme._font_mono))
+    style = Path(LAUNCH_OPTIONS["css_paths"][0]).read_text(encoding="utf-8")
+    assert "http" not in style
+    assert "@import" not in style

@@ -1,0 +1,35 @@
+import pytest
+
+from heartviz.records import RelevanceShare
+from heartviz.words import describe_shares
+
+
+def share(heart: float) -> RelevanceShare:
+    rest = (1 - heart) / 2
+    return RelevanceShare(
+        {"heart": heart, "lungs": rest, "elsewhere": rest}, {"heart": 0.2, "lungs": 0.4, "elsewhere": 0.4}
+    )
+
+
+@pytest.mark.parametrize(
+    ("plain", "mask", "says"),
+    [
+        (0.2, 0.5, "moved the sensitivity towards the heart"),
+        (0.5, 0.2, "moved the sensitivity away from the heart"),
+        (0.3, 0.31, "changed hardly anything"),
+    ],
+)
+def test_sentence_follows_the_shares(plain, mask, says):
+    sentence = describe_shares({"plain": share(plain), "mask": share(mask)})
+    assert says in sentence
+    assert f"{100 * plain:.0f} % of its sensitivity in the heart" in sentence
+    assert "does not yet prove" in sentence
+
+
+def test_chance_is_called_chance():
+    assert "about as much as its area (1.0 times chance)" in describe_shares({"plain": share(0.2), "mask": share(0.6)})
+
+
+def test_a_zero_map_is_said():
+    nothing = RelevanceShare({"heart": float("nan")}, {"heart": 0.2})
+    assert "map of plain VGG16 is zero everywhere" in describe_shares({"plain": nothing, "mask": share(0.4)})

@@ -1,0 +1,237 @@
+"""Train plain VGG16 and VGG+Mask on one task: `python -m train.classifier --task congenital --data DIR --out DIR`.
+
+Both arms get the same films, budget and settings; only the picture differs. Heart size is learnt on the same arm's
+congenital block 4, left as it is, so run congenital first.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
+from heartviz.models.vgg import load_block_weights
+from heartviz.records import ARMS, TASK_CLASSES
+from train.calibrate import choose_operating_point, fit_temperature
+from train.config import parse_config, write_config
+from train.datasets import cached, compute_features, heart_size_samples, simulated_samples
+from train.folds import films_of, read_splits
+from train.loop import train_epochs
+from train.metrics import bootstrap_interval
+from train.outline_reader import make_reader
+from train.pretrained import read_imagenet_features
+from train.sources import Film
+from train.sources.ctr512 import read_films
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train plain VGG16 and VGG+Mask on one task from cached trunk features."""
+
+    task: str = field(metadata={"help": "congenital or heart_size"})
+    data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
+    out: Path = field(metadata={"help": "run folder; the tasks share it"})
+    segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
+    imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
+    splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
+    train_copies: int = field(
+        default=2, metadata={"help": "congenital: films a class and film; heart size: x 4 copies"}
+    )
+    epochs: int = field(default=4, metadata={"help": "passes over the training films"})
+    batch_size: int = field(default=16, metadata={"help": "films a step"})
+    block_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
+    head_rate: float = field(default=1e-3, metadata={"help": "learning rate of the last layer"})
+    label_smoothing: float = field(default=0.05, metadata={"help": "label smoothing"})
+    seed: int = field(default=0, metadata={"help": "seed of simulation, order and dropout"})
+
+
+def load_networks(config: Config) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]:
+    """The frozen trunk, the trained segmenter, and the ImageNet features that classifiers start from."""
+    features = read_imagenet_features(config.imagenet)
+    trunk = VGGTrunk().eval().to(memory_format=torch.channels_last)
+    for number in (1, 2, 3):
+        load_block_weights(getattr(trunk, f"block{number}"), number, features)
+    segmenter = VGGUNet().eval().to(memory_format=torch.channels_last)
+    segmenter.load_state_dict(load_file(config.segmenter))
+    return trunk, segmenter, features
+
+
+def make_features(config: Config, networks: tuple[VGGTrunk, VGGUNet]) -> dict[str, dict[str, Tensor]]:
+    """Cached trunk features of the training, validation and test films of the task."""
+    films, splits = read_films(config.data), read_splits(config.splits)
+    copies = {"train": config.train_copies, "validation": 2, "test": 2}
+    made = {}
+    for number, (split, count) in enumerate(copies.items()):
+        of_split = films_of(films, splits, split)
+        samples, total = _samples_of(config, split, of_split, count, config.seed + 100 * number)
+        made[split] = cached(
+            config.out / f"features_{config.task}_{split}.pt",
+            lambda samples=samples, total=total: compute_features(samples, total, *networks),
+        )
+    return made
+
+
+def _samples_of(config: Config, split: str, films: list[Film], count: int, seed: int) -> tuple[Iterator, int]:
+    if config.task == "congenital":
+        return simulated_samples(films, count, seed, gray_changes=split == "train"), 4 * count * len(films)
+    repeats = 4 * count if split == "train" else 0
+    return heart_size_samples(films, repeats, seed), len(films) * max(repeats, 1)
+
+
+def group_weights(labels: Tensor, sources: Tensor) -> Tensor:
+    """Weight of each film so that within a source every class counts the same, mean 1: the source tells no label."""
+    groups = (labels * 2 + sources).long()
+    counts = torch.bincount(groups).float().clamp(min=1)
+    per_source = torch.bincount(sources.long()).float()
+    weights = per_source[sources.long()] / counts[groups]
+    return weights / weights.mean()
+
+
+def iterate_batches(features: dict[str, Tensor], arm: str, batch_size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
+    """One epoch of (pooled trunk features, labels, weights) in random order."""
+    weights = group_weights(features["label"], features["source"])
+    order = torch.randperm(len(weights), generator=torch.Generator().manual_seed(seed))
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        chosen = order[start : start + batch_size]
+        stride8 = features[arm][chosen].contiguous(memory_format=torch.channels_last)
+        yield stride8, features["label"][chosen].long(), weights[chosen]
+
+
+def infer_logits(network: VGGClassifier, pooled: Tensor, shared_block4: bool = False) -> Tensor:
+    """Logits (N, classes), float32, of pooled trunk features, or of block 4's output where that is what was cached."""
+    network.eval()
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        parts = []
+        for part in pooled.split(16):
+            part = part.contiguous(memory_format=torch.channels_last)
+            parts.append(network.upper(part if shared_block4 else network.block4(part)).float())
+    return torch.cat(parts)
+
+
+def train_arm(
+    config: Config, arm: str, features: dict[str, dict[str, Tensor]], imagenet: dict[str, Tensor]
+) -> tuple[VGGClassifier, bool]:
+    """The trained classifier of one arm, and whether `features` hold block 4's output already (heart size)."""
+    torch.manual_seed(config.seed)
+    network = VGGClassifier(len(TASK_CLASSES[config.task])).to(memory_format=torch.channels_last)
+    for number in (4, 5):
+        load_block_weights(getattr(network, f"block{number}"), number, imagenet)
+    shared = config.task != "congenital"
+    if shared:
+        lower = {k: v for k, v in load_file(config.out / f"congenital_{arm}.safetensors").items() if "block4" in k}
+        network.load_state_dict(lower, strict=False)
+        network.block4.requires_grad_(False)
+        for part in features.values():
+            part[arm] = _through_block4(network, part[arm])
+
+    def loss_of_batch(model: VGGClassifier, batch: tuple[Tensor, ...]) -> Tensor:
+        stride8 = batch[0] if shared else model.block4(batch[0])
+        losses = functional.cross_entropy(
+            model.upper(stride8).float(), batch[1], label_smoothing=config.label_smoothing, reduction="none"
+        )
+        return (losses * batch[2]).mean()
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        logits, labels = infer_logits(model, features["validation"][arm], shared), features["validation"]["label"]
+        loss = functional.cross_entropy(logits, labels.long()).item()
+        return {"validation_loss": loss, "validation_accuracy": (logits.argmax(1) == labels).float().mean().item()}
+
+    blocks = [p for part in (network.block4, network.block5) for p in part.parameters() if p.requires_grad]
+    trained = train_epochs(
+        network,
+        [
+            {"params": blocks, "lr": config.block_rate},
+            {"params": list(network.head.parameters()), "lr": config.head_rate},
+        ],
+        lambda epoch: iterate_batches(features["train"], arm, config.batch_size, config.seed + epoch),
+        loss_of_batch,
+        epochs=config.epochs,
+        steps_per_epoch=len(features["train"]["label"]) // config.batch_size,
+        run_folder=config.out / f"{config.task}_{arm}",
+        validate=validate,
+        ema_decay=0.98,
+    )
+    return trained, shared
+
+
+def _through_block4(network: VGGClassifier, pooled: Tensor) -> Tensor:
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        return torch.cat(
+            [network.block4(part.contiguous(memory_format=torch.channels_last)).bfloat16() for part in pooled.split(16)]
+        )
+
+
+def score(probabilities: NDArray, part: dict[str, Tensor], class_names: tuple[str, ...]) -> dict:
+    """Accuracy with its interval by film, by class, by source (worst group last) and by severity third; n."""
+    labels, sources = part["label"].numpy().astype(int), part["source"].numpy().astype(int)
+    right = probabilities.argmax(axis=1) == labels
+    films = part["film"].numpy().astype(int)
+    of_film = [right[films == film].mean() for film in np.unique(films)]
+    groups = {
+        f"{('jsrt', 'wingspan')[source]}/{name}": float(right[(labels == index) & (sources == source)].mean())
+        for index, name in enumerate(class_names)
+        for source in (0, 1)
+        if ((labels == index) & (sources == source)).any()
+    }
+    result = {
+        "n": len(right),
+        "base_films": len(of_film),
+        "accuracy": float(right.mean()),
+        "interval": bootstrap_interval(of_film),
+        "by_class": {name: float(right[labels == index].mean()) for index, name in enumerate(class_names)},
+        "by_group": groups,
+        "worst_group": min(groups.values()),
+    }
+    severity = part["severity"].numpy()
+    if len(class_names) == 4:
+        sick = labels > 0
+        edges = np.quantile(severity[sick], [0, 1 / 3, 2 / 3, 1])
+        thirds = np.digitize(severity, edges[1:-1])
+        result["by_severity_third"] = {
+            name: float(right[sick & (thirds == index)].mean()) for index, name in enumerate(("low", "middle", "high"))
+        }
+    return result
+
+
+def main(config: Config) -> None:
+    """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
+    class_names = TASK_CLASSES[config.task]
+    trunk, segmenter, imagenet = load_networks(config)
+    write_config(config, config.out / f"{config.task}_config.json")
+    features = make_features(config, (trunk, segmenter))
+    results: dict = {"task": config.task, "class_names": class_names, "arms": {}}
+    if config.task == "congenital":
+        reader = make_reader().fit(features["train"]["outline"].numpy(), features["train"]["label"].numpy())
+        read = reader.predict_proba(features["test"]["outline"].numpy())
+        results["outline_reader"] = score(read, features["test"], class_names)
+        print("outline reader", json.dumps(results["outline_reader"]), flush=True)
+    for arm in ARMS:
+        network, shared = train_arm(config, arm, features, imagenet)
+        validation = infer_logits(network, features["validation"][arm], shared)
+        temperature = fit_temperature(validation, features["validation"]["label"].long())
+        operating_point = {}
+        if len(class_names) == 2:
+            validation_probs = torch.softmax(validation / temperature, dim=1)[:, 1].numpy()
+            operating_point = {
+                class_names[1]: choose_operating_point(validation_probs, features["validation"]["label"])
+            }
+        probabilities = torch.softmax(infer_logits(network, features["test"][arm], shared) / temperature, dim=1).numpy()
+        scores = score(probabilities, features["test"], class_names)
+        results["arms"][arm] = {"temperature": temperature, "operating_point": operating_point, "test": scores}
+        print(arm, json.dumps(results["arms"][arm]), flush=True)
+        state = {name: value.contiguous() for name, value in network.state_dict().items()}
+        if shared:
+            state = {name: value for name, value in state.items() if not name.startswith("block4.")}
+        save_file(state, config.out / f"{config.task}_{arm}.safetensors")
+    (config.out / f"{config.task}_results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(parse_config(Config))

@@ -1,0 +1,178 @@
+"""Measure the shipped models on films held out: `python -m train.evaluate --data DIR --out FILE`.
+
+Runs exactly what the app runs (float32, original frame, cleaned masks) on the split that nothing was tuned on.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from heartviz.classify import pictures_seen
+from heartviz.errors import SegmentationError
+from heartviz.gate import check_anatomy
+from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
+from heartviz.records import ARMS, TASK_CLASSES
+from heartviz.segment import segment_film
+from heartviz.weights import Models, load_models
+from train.classifier import score
+from train.config import parse_config
+from train.datasets import Sample, heart_size_samples, simulated_samples
+from train.folds import films_of, read_splits
+from train.metrics import MM_PER_PX_AT_512, bootstrap_interval, dice, hausdorff95
+from train.outline_reader import make_reader, outline_features, simulate_features
+from train.signs import CONTOUR_GAIN, SIGN_GROUPS
+from train.sources import Film
+from train.sources.ctr512 import read_films
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measure segmenter and classifiers on the test films, and write the numbers as JSON."""
+
+    data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
+    out: Path = field(default=Path("weights/results.json"), metadata={"help": "gets the numbers"})
+    splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
+    split: str = field(default="test", metadata={"help": "split that is measured"})
+    weights: str = field(default="local", metadata={"help": "as HEARTVIZ_WEIGHTS"})
+    per_class: int = field(default=1, metadata={"help": "simulated films of each class from each film"})
+    seed: int = field(default=7, metadata={"help": "seed of the simulation"})
+
+
+def measure_segmenter(models: Models, films: Sequence[Film]) -> dict:
+    """By source: Dice, HD95, cardiothoracic ratio error and agreement, each with n and a 95 % interval by film."""
+    rows = []
+    for film in tqdm(films, unit="film"):
+        masks = film.read_masks()
+        found = segment_film(stretch_contrast(film.read_pixels()), models.trunk, models.segmenter)
+        error = float("nan")
+        if found.heart_mask.any() and found.lungs_mask.any():
+            measured = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask).ratio
+            error = measured - measure_cardiothoracic_ratio(masks[0], masks[1] | masks[2]).ratio
+        rows.append(
+            {
+                "source": film.source,
+                "film": film.film_id,
+                "heart_dice": dice(found.heart_mask, masks[0]),
+                "lungs_dice": dice(found.lungs_mask, masks[1] | masks[2]),
+                "heart_hd95_mm": hausdorff95(found.heart_mask, masks[0]) * MM_PER_PX_AT_512,
+                "ratio_error": error,
+            }
+        )
+    return {source: _summarise([row for row in rows if row["source"] == source]) for source in ("jsrt", "wingspan")}
+
+
+def _summarise(rows: list[dict]) -> dict:
+    summary: dict = {"n": len(rows)}
+    for name in ("heart_dice", "lungs_dice", "heart_hd95_mm"):
+        values = np.array([row[name] for row in rows])
+        summary[name] = {"mean": float(np.nanmean(values)), "interval": bootstrap_interval(values)}
+        summary[name] |= {"missing": int(np.isnan(values).sum())}
+    errors = np.array([row["ratio_error"] for row in rows])
+    spread = 1.96 * float(np.nanstd(errors, ddof=1))
+    bias = float(np.nanmean(errors))
+    summary["ratio"] = {
+        "mean_absolute_error": float(np.nanmean(np.abs(errors))),
+        "interval": bootstrap_interval(np.abs(errors)),
+        "bias": bias,
+        "limits_of_agreement": (bias - spread, bias + spread),
+    }
+    order = np.argsort([row["heart_dice"] for row in rows])[:3]
+    summary["worst_hearts"] = [(rows[i]["film"].split("/")[1][-24:], round(rows[i]["heart_dice"], 3)) for i in order]
+    return summary
+
+
+def predict_samples(models: Models, samples: Sequence[Sample] | object, task: str) -> tuple[dict, dict, int]:
+    """Arm to calibrated probabilities (N, classes), the samples' labels and more as tensors, and how many were lost."""
+    probabilities: dict = {arm: [] for arm in ARMS}
+    rows: dict = {name: [] for name in ("label", "severity", "source", "film", "outline")}
+    films: dict[str, int] = {}
+    lost = 0
+    for sample in samples:
+        segmentation = segment_film(sample.picture, models.trunk, models.segmenter)
+        try:
+            check_anatomy(segmentation)
+        except SegmentationError:
+            lost += 1
+            continue
+        pictures = pictures_seen(sample.picture, segmentation.heart_mask, thorax_frame(segmentation.lungs_mask))
+        for arm in ARMS:
+            classifier = models.classifiers[task, arm]
+            with torch.inference_mode():
+                logits = classifier.network(models.trunk(to_model_input(pictures[arm]))[2])[0]
+            probabilities[arm].append(torch.softmax(logits.double() / classifier.temperature, dim=0).numpy())
+        rows["label"].append(sample.label)
+        rows["severity"].append(sample.severity)
+        rows["source"].append(int(sample.film.source != "jsrt"))
+        rows["film"].append(films.setdefault(sample.film.film_id, len(films)))
+        rows["outline"].append(outline_features(sample.heart_mask, sample.lungs_mask))
+    part = {name: torch.from_numpy(np.array(values, np.float32)) for name, values in rows.items()}
+    return {arm: np.array(values) for arm, values in probabilities.items()}, part, lost
+
+
+def measure_congenital(models: Models, films: list[Film], train_films: list[Film], config: Config) -> dict:
+    """By signs carried (contour, vessels, both): both arms and the outline reader on simulated test films."""
+    reader = make_reader().fit(*simulate_features(train_films, CONTOUR_GAIN, 2, config.seed + 1)[:2])
+    results = {}
+    class_names = TASK_CLASSES["congenital"]
+    for group in SIGN_GROUPS:
+        samples = tqdm(simulated_samples(films, config.per_class, config.seed, group), total=4 * len(films))
+        probabilities, part, lost = predict_samples(models, samples, "congenital")
+        results[group] = {arm: score(probabilities[arm], part, class_names) for arm in ARMS} | {"not_segmented": lost}
+        if group != "vessels":
+            results[group]["outline_reader"] = score(reader.predict_proba(part["outline"].numpy()), part, class_names)
+        labels = part["label"].numpy()
+        for arm in ARMS:
+            results[group][arm]["auroc_one_vs_rest"] = float(
+                roc_auc_score(labels, probabilities[arm], multi_class="ovr", labels=range(len(class_names)))
+            )
+    return results
+
+
+def measure_heart_size(models: Models, films: list[Film]) -> dict:
+    """Both arms on the test films as they are, at the stored operating point; labels by the masks."""
+    probabilities, part, lost = predict_samples(models, heart_size_samples(films, 0, 0), "heart_size")
+    results: dict = {"not_segmented": lost}
+    labels = part["label"].numpy().astype(int)
+    for arm in ARMS:
+        threshold = models.classifiers["heart_size", arm].operating_point["Enlarged"]
+        enlarged = probabilities[arm][:, 1]
+        called = enlarged >= threshold
+        decided = np.stack([~called, called], axis=1).astype(float)
+        results[arm] = score(decided, part, TASK_CLASSES["heart_size"]) | {
+            "auroc": float(roc_auc_score(labels, enlarged)),
+            "auroc_interval": bootstrap_interval(
+                np.column_stack([labels, enlarged]), lambda rows: roc_auc_score(rows[:, 0], rows[:, 1])
+            ),
+            "sensitivity": float(called[labels == 1].mean()),
+            "specificity": float((~called)[labels == 0].mean()),
+        }
+    return results
+
+
+def main(config: Config) -> None:
+    """Writes the numbers of all models on the split, and prints them."""
+    films, splits = read_films(config.data), read_splits(config.splits)
+    held_out, train_films = films_of(films, splits, config.split), films_of(films, splits, "train")
+    models = load_models(config.weights)
+    results = {
+        "command": f"python -m train.evaluate --data DIR --split {config.split} --seed {config.seed}",
+        "split": config.split,
+        "films": len(held_out),
+        "models": dict(models.sha256),
+        "segmenter": measure_segmenter(models, held_out),
+        "heart_size": measure_heart_size(models, held_out),
+        "congenital": measure_congenital(models, held_out, train_films, config),
+    }
+    config.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main(parse_config(Config))
