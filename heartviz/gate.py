@@ -33,8 +33,8 @@ def check_anatomy(segmentation: Segmentation) -> None:
         if not low <= area <= high:
             size = "small" if area < low else "large"
             raise SegmentationError(
-                f"This does not look like a frontal chest film: what was taken for the {name} covers {100 * area:.1f} % "
-                f"of the picture, which is too {size}. {ADVICE}"
+                f"This does not look like a frontal chest film: what was taken for the {name} covers {100 * area:.1f} "
+                f"% of the picture, which is too {size}. {ADVICE}"
             )
         certainty = float(prob[mask].mean())
         if certainty < LEAST_CERTAINTY:

@@ -1,4 +1,4 @@
-"""Pictures (uint8 RGB) and plotly figures of what the records hold; nothing is computed here that a reader could quote."""
+"""Pictures (uint8 RGB) and plotly figures of what the records hold; no result is computed here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ TEXT_COLOUR, GRID_COLOUR = "#dfe8ee", "#2c3943"
 SCALE_PERCENTILE = 99.5
 _HATCH_COLOURS: tuple[Colour, Colour] = ((26, 32, 38), (40, 48, 56))
 _HATCH_PERIOD_PX = 14
+_STILL = {"fixedrange": True, "zeroline": False}
 _PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
 # Diverging scale for signed maps: blue speaks against the class, black is zero, orange speaks for it.
 _DIVERGING_STOPS = ((120, 190, 255), (28, 92, 168), (8, 10, 14), (190, 88, 16), (255, 190, 110))
@@ -79,8 +80,12 @@ def plot_picture_seen(picture_seen: FloatImage, heart_mask: NDArray[np.bool_]) -
     return picture
 
 
-def plot_sensitivity_pair(explanation: Explanation, segmentation: Segmentation) -> SensitivityPair:
+def plot_sensitivity_pair(
+    explanation: Explanation, segmentation: Segmentation, size: tuple[int, int] | None = None
+) -> SensitivityPair:
     """Both maps on one colour scale with the heart outlined; a map without any contrast is never stretched.
+
+    The pictures are of `size` (height, width), or of a size to look at.
 
     Maps without negative values (the paper's absolute gradient) run from black to yellow; if either map is signed,
     both are drawn on a diverging scale symmetric about 0.
@@ -96,7 +101,7 @@ def plot_sensitivity_pair(explanation: Explanation, segmentation: Segmentation) 
     pictures, peak_ratio = {}, {}
     for arm in ARMS:
         values = np.full_like(maps[arm], np.nan) if arm in flat else maps[arm]
-        picture = _paint_map(values, scale_max, signed)
+        picture = _paint_map(values, scale_max, signed, size or _display_size(values.shape))
         _draw_outline(picture, segmentation.lungs_mask, (150, 150, 160), thin=True)
         _draw_outline(picture, segmentation.heart_mask, HEART_COLOUR)
         pictures[arm] = picture
@@ -122,46 +127,31 @@ def plot_shares(explanation: Explanation) -> go.Figure:
         shift = -0.19 if arm == "plain" else 0.19
         rows = [row + shift for row in range(len(REGIONS))]
         figure.add_bar(
-            name=ARM_NAMES[arm],
-            orientation="h",
-            x=percent,
-            y=rows,
-            width=0.34,
-            marker={"color": ARM_COLOURS[arm]},
-            customdata=names,
-            hovertemplate="%{customdata}: %{x:.1f} % of the sensitivity<extra>" + ARM_NAMES[arm] + "</extra>",
-        )
+            name=ARM_NAMES[arm], orientation="h", x=percent, y=rows, width=0.34, marker={"color": ARM_COLOURS[arm]},
+            customdata=names, hovertemplate="%{customdata}: %{x:.1f} % of the sensitivity<extra></extra>",
+        )  # fmt: skip
         figure.add_scatter(
-            name="Chance: share of the picture covered",
-            showlegend=arm == ARMS[-1],
-            x=chance,
-            y=rows,
-            mode="markers",
+            name="Chance: share of the picture covered", showlegend=arm == ARMS[-1], x=chance, y=rows, mode="markers",
             marker={"symbol": "line-ns", "size": 26, "line": {"width": 3, "color": "#ffffff"}},
-            customdata=names,
-            hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
-        )
-        # Each number stands right of its bar and of the chance line, so that neither covers it.
-        ends = [max(value or 0.0, line or 0.0) + 1.0 for value, line in zip(percent, chance, strict=True)]
+            customdata=names, hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
+        )  # fmt: skip
+        # Each number stands right of its bar, or right of the chance line where that would cover it.
+        pairs = [(value or 0.0, line or 0.0) for value, line in zip(percent, chance, strict=True)]
+        ends = [1.0 + (line if value < line < value + 22.0 else value) for value, line in pairs]
         words = ["not defined" if value is None else f"{value:.0f} %" for value in percent]
         figure.add_scatter(
             x=ends, y=rows, mode="text", text=words, textposition="middle right", showlegend=False, hoverinfo="skip"
         )
     figure.update_layout(
-        barmode="overlay",
-        height=330,
+        barmode="overlay", height=330, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 4, "r": 24, "t": 8, "b": 4},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
         font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
         legend={"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "itemclick": False},
         xaxis={"range": [0, 112], "gridcolor": GRID_COLOUR} | _PERCENT_TICKS,
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "automargin": True},
-    )
-    figure.update_xaxes(
-        title={"text": "Share of the sensitivity", "font": {"size": 13}}, zeroline=False, fixedrange=True
-    )
-    figure.update_yaxes(fixedrange=True, zeroline=False, showgrid=False)
+    )  # fmt: skip
+    figure.update_xaxes(title={"text": "Share of the sensitivity", "font": {"size": 13}}, **_STILL)
+    figure.update_yaxes(showgrid=False, **_STILL)
     return figure
 
 
@@ -218,8 +208,8 @@ def _paint_gray(image: FloatImage, size: tuple[int, int]) -> RGB:
     return _hatch_unseen(np.repeat(gray[..., None], 3, axis=2), seen)
 
 
-def _paint_map(image: FloatImage, scale_max: float, signed: bool) -> RGB:
-    values, seen = _resize_seen(image, _display_size(image.shape))
+def _paint_map(image: FloatImage, scale_max: float, signed: bool, size: tuple[int, int]) -> RGB:
+    values, seen = _resize_seen(image, size)
     unit = values / scale_max if np.isfinite(scale_max) and scale_max > 0 else np.zeros_like(values)
     unit = np.clip(0.5 + 0.5 * unit if signed else unit, 0.0, 1.0)
     table = _diverging_table() if signed else _sequential_table()

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 
 from heartviz import __version__
-from heartviz.plots import paint_sensitivities
+from heartviz.plots import plot_sensitivity_pair
 from heartviz.records import ARMS, Report
 
 INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
 LABELS_NOTE = (
     "congenital: VSD, ASD and TOF signs were simulated on films of adults; no film of a patient with these "
-    "diseases was learnt from. heart_size: real films, labelled by the cardiothoracic ratio of hand-drawn masks (above 0.50)."
+    "diseases was learnt from. heart_size: real films, labelled by the cardiothoracic ratio of hand-drawn masks "
+    "(above 0.50)."
 )
 
 
@@ -72,7 +73,8 @@ def write_report(report: Report, file: str, folder: Path) -> None:
     }
     for name, mask in masks.items():
         _write_png(mask.astype(np.uint8) * 255, folder / f"{name}.png")
-    for arm, picture in paint_sensitivities(report.explanation).items():
+    pair = plot_sensitivity_pair(report.explanation, report.segmentation, report.radiograph.pixels.shape)
+    for arm, picture in pair.pictures.items():
         _write_png(picture[..., ::-1], folder / f"sensitivity_{arm}.png")
     write_json(report_to_dict(report, file), folder)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from heartviz.records import ARMS, REGIONS, RelevanceShare
 from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, panels
 from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
+from heartviz.ui.held import HeldReport, Shelf
 from heartviz.ui.shell import PAGES
 from tests.drawn_report import FakeCompute, make_report
 
@@ -55,8 +57,8 @@ def is_cleared(view: dict) -> bool:
     )
 
 
-def run(compute, load, task="congenital"):
-    return list(analyze.analyze_film(compute.engine(), load, task, "picture_seen", told))
+def run(compute, load, task="congenital", held=None):
+    return list(analyze.analyze_film(compute.engine(), Shelf(), held, load, task, "picture_seen", told))
 
 
 def test_a_film_clears_the_page_first_and_fills_every_panel_then(compute, report):
@@ -106,8 +108,8 @@ def test_an_unforeseen_error_tells_nothing_of_the_film_to_page_or_log(compute, r
 
 
 def test_other_choices_only_explain_again(compute, report):
-    held = analyze.HeldReport(report)
-    view = analyze.explain_again(compute.engine(), held, "congenital", "ASD", "film")
+    held = Shelf().keep(report)
+    view = analyze.explain_again(compute.engine(), Shelf(), held, "congenital", "ASD", "film")
     assert compute.explained == [("congenital", "ASD", "film")]
     assert compute.analyzed == []
     kept = view["held"].report
@@ -117,7 +119,9 @@ def test_other_choices_only_explain_again(compute, report):
 
 @pytest.mark.parametrize("left_over", [None, "VSD", "no class"])
 def test_another_task_explains_the_answer_of_vgg_mask(compute, report, left_over):
-    view = analyze.explain_again(compute.engine(), analyze.HeldReport(report), "heart_size", left_over, "picture_seen")
+    view = analyze.explain_again(
+        compute.engine(), Shelf(), Shelf().keep(report), "heart_size", left_over, "picture_seen"
+    )
     assert compute.explained == [("heart_size", "Enlarged", "picture_seen")]
     assert [value for _, value in view["target_class"]["choices"]] == ["Normal", "Enlarged"]
     assert "Heart size" in view["answer_note"]
@@ -126,19 +130,45 @@ def test_another_task_explains_the_answer_of_vgg_mask(compute, report, left_over
 
 def test_an_error_while_explaining_again_clears_the_page(compute, report):
     compute.explain = raiser(SegmentationError("The map could not be made."))
-    view = analyze.explain_again(compute.engine(), analyze.HeldReport(report), "congenital", "ASD", "film")
+    view = analyze.explain_again(compute.engine(), Shelf(), Shelf().keep(report), "congenital", "ASD", "film")
     assert is_cleared(view)
     assert "The map could not be made." in view["status"]
 
 
 def test_a_forgotten_film_is_not_explained(compute, report):
-    held = analyze.HeldReport(report)
+    held = Shelf().keep(report)
     held.forget()
     for gone in (held, None):
-        view = analyze.explain_again(compute.engine(), gone, "congenital", "ASD", "film")
+        view = analyze.explain_again(compute.engine(), Shelf(), gone, "congenital", "ASD", "film")
         assert is_cleared(view)
         assert "forgotten" in view["status"]
     assert compute.explained == []
+
+
+def test_a_new_film_lets_go_of_the_one_before_even_when_it_is_refused(compute, report):
+    held = Shelf().keep(report)
+    run(compute, raiser(RadiographError("Not a film.")), held=held)
+    assert held.report is None
+
+
+def test_a_film_is_forgotten_on_time_whether_or_not_the_page_is_open(report):
+    held = Shelf(forget_after_s=0.05).keep(report)
+    until = time.monotonic() + 10
+    while held.report is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert held.report is None
+
+
+def test_the_shelf_lets_go_of_the_longest_unused_report(report):
+    shelf = Shelf(most=2)
+    first, second = shelf.keep(report), shelf.keep(report)
+    assert shelf.keep(report, first) is first  # used again
+    third = shelf.keep(report)
+    assert second.report is None
+    assert first.report is third.report is report
+    shelf.forget(first)
+    shelf.forget(HeldReport())
+    assert first.report is None
 
 
 def test_an_upload_is_deleted_as_soon_as_it_is_read(tmp_path: Path):
@@ -239,7 +269,7 @@ def test_the_page_keeps_and_counts_nothing(demo):
     assert not {"deeplinkbutton", "loginbutton", "browserstate"} & set(kinds)
     states = [block for block in demo.blocks.values() if isinstance(block, gr.State)]
     assert [state.time_to_live for state in states] == [900]
-    held = analyze.HeldReport(make_report())
+    held = Shelf().keep(make_report())
     states[0].delete_callback(held)
     assert held.report is None
     states[0].delete_callback(None)
@@ -251,7 +281,7 @@ def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
 
 def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
-    assert len(events) == 6  # upload, two examples, task, class, gradient
+    assert len(events) == 8  # upload, two examples each with thumbnail and button, task, class, gradient
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
 

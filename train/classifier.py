@@ -7,6 +7,7 @@ congenital block 4, left as it is, so run congenital first.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from train.loop import train_epochs
 from train.metrics import bootstrap_interval
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
-from train.sources import Film
 from train.sources.ctr512 import read_films
 
 
@@ -41,9 +41,7 @@ class Config:
     segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
-    train_copies: int = field(
-        default=2, metadata={"help": "congenital: films a class and film; heart size: x 4 copies"}
-    )
+    train_copies: int = field(default=2, metadata={"help": "copies of a training film (and class, in congenital)"})
     epochs: int = field(default=4, metadata={"help": "passes over the training films"})
     batch_size: int = field(default=16, metadata={"help": "films a step"})
     block_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
@@ -64,25 +62,22 @@ def load_networks(config: Config) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]
 
 
 def make_features(config: Config, networks: tuple[VGGTrunk, VGGUNet]) -> dict[str, dict[str, Tensor]]:
-    """Cached trunk features of the training, validation and test films of the task."""
+    """Cached trunk features of the task's training and validation films."""
     films, splits = read_films(config.data), read_splits(config.splits)
-    copies = {"train": config.train_copies, "validation": 2, "test": 2}
     made = {}
-    for number, (split, count) in enumerate(copies.items()):
+    for number, split in enumerate(("train", "validation")):
+        seed, training = config.seed + 100 * number, split == "train"
+        if config.task == "congenital":
+            copies = config.train_copies if training else 1
+            make_samples = partial(simulated_samples, per_class=copies, seed=seed, group="both", training=training)
+        else:
+            make_samples = partial(heart_size_samples, repeats=config.train_copies, seed=seed, training=training)
         of_split = films_of(films, splits, split)
-        samples, total = _samples_of(config, split, of_split, count, config.seed + 100 * number)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
-            lambda samples=samples, total=total: compute_features(samples, total, *networks),
+            lambda films=of_split, make=make_samples: compute_features(films, make, *networks),
         )
     return made
-
-
-def _samples_of(config: Config, split: str, films: list[Film], count: int, seed: int) -> tuple[Iterator, int]:
-    if config.task == "congenital":
-        return simulated_samples(films, count, seed, gray_changes=split == "train"), 4 * count * len(films)
-    repeats = 4 * count if split == "train" else 0
-    return heart_size_samples(films, repeats, seed), len(films) * max(repeats, 1)
 
 
 def group_weights(labels: Tensor, sources: Tensor) -> Tensor:
@@ -209,22 +204,20 @@ def main(config: Config) -> None:
     results: dict = {"task": config.task, "class_names": class_names, "arms": {}}
     if config.task == "congenital":
         reader = make_reader().fit(features["train"]["outline"].numpy(), features["train"]["label"].numpy())
-        read = reader.predict_proba(features["test"]["outline"].numpy())
-        results["outline_reader"] = score(read, features["test"], class_names)
+        read = reader.predict_proba(features["validation"]["outline"].numpy())
+        results["outline_reader"] = score(read, features["validation"], class_names)
         print("outline reader", json.dumps(results["outline_reader"]), flush=True)
     for arm in ARMS:
         network, shared = train_arm(config, arm, features, imagenet)
         validation = infer_logits(network, features["validation"][arm], shared)
         temperature = fit_temperature(validation, features["validation"]["label"].long())
+        probabilities = torch.softmax(validation / temperature, dim=1).numpy()
         operating_point = {}
         if len(class_names) == 2:
-            validation_probs = torch.softmax(validation / temperature, dim=1)[:, 1].numpy()
-            operating_point = {
-                class_names[1]: choose_operating_point(validation_probs, features["validation"]["label"])
-            }
-        probabilities = torch.softmax(infer_logits(network, features["test"][arm], shared) / temperature, dim=1).numpy()
-        scores = score(probabilities, features["test"], class_names)
-        results["arms"][arm] = {"temperature": temperature, "operating_point": operating_point, "test": scores}
+            labels = features["validation"]["label"]
+            operating_point = {class_names[1]: choose_operating_point(probabilities[:, 1], labels)}
+        scores = score(probabilities, features["validation"], class_names)
+        results["arms"][arm] = {"temperature": temperature, "operating_point": operating_point, "validation": scores}
         print(arm, json.dumps(results["arms"][arm]), flush=True)
         state = {name: value.contiguous() for name, value in network.state_dict().items()}
         if shared:

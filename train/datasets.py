@@ -1,7 +1,10 @@
 """Pictures and trunk features of films for the classifiers, computed once and kept in the run folder."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,58 +22,80 @@ from heartviz.segment import segment_film
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
 from train.outline_reader import outline_features
 from train.signs import draw_film, draw_severity
-from train.simulate import simulate_film
+from train.simulate import move_masks, simulate_film
 from train.sources import Film
 
 ENLARGED_ABOVE_RATIO = 0.50
-# Films whose measured cardiothoracic ratio lies this close to the limit are learnt from with less weight.
 GRAY_CHANGE_PROBABILITY = 0.6
+
+Masks = Sequence[NDArray[np.bool_]]
+Segment = Callable[[NDArray[np.float32]], Masks]
+NumberedFilm = tuple[int, Film]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One film for a classifier, before the networks: picture (H, W) in 0..1, label, where it comes from."""
+    """One film for a classifier, before the networks: picture (H, W) in 0..1, label, where it comes from.
+
+    `true_masks` and `found_masks` are heart, left and right lung as drawn by hand and as the segmenter found them;
+    `severity` is that of the signs, or for heart size the true cardiothoracic ratio.
+    """
 
     picture: NDArray[np.float32]
-    heart_mask: NDArray[np.bool_]
-    lungs_mask: NDArray[np.bool_]
+    true_masks: Masks
+    found_masks: Masks
     label: int
     severity: float
     film: Film
 
 
 def simulated_samples(
-    films: Sequence[Film], per_class: int, seed: int, group: str = "both", gray_changes: bool = False
+    films: Sequence[NumberedFilm], segment: Segment, per_class: int, seed: int, group: str, training: bool
 ) -> Iterator[Sample]:
-    """Every film with the signs of each class, `per_class` times, masks moved; same seed, same films."""
-    for number, film in enumerate(films):
+    """Every film with the signs of each class, `per_class` times; same seed and number, same film.
+
+    For training the base film is segmented once and what was found is moved with the film, which costs a tenth, and
+    gray levels are changed at random; otherwise each simulated film is segmented itself, as in use.
+    """
+    for number, film in films:
         picture, masks = film.read_pixels(), film.read_masks()
+        base_found = segment(stretch_contrast(picture)) if training else None
         for index, label in enumerate(TASK_CLASSES["congenital"]):
             for repeat in range(per_class):
                 rng = np.random.default_rng([seed, number, index, repeat])
                 severity = draw_severity(rng, label)
-                made = simulate_film(picture, *masks, draw_film(rng, label, severity, group))
-                changed = _change_gray(made.picture, rng) if gray_changes else made.picture
-                lungs_mask = made.left_lung_mask | made.right_lung_mask
-                yield Sample(changed, made.heart_mask, lungs_mask, index, severity, film)
+                params = draw_film(rng, label, severity, group)
+                made = simulate_film(picture, *masks, params)
+                true_masks = (made.heart_mask, made.left_lung_mask, made.right_lung_mask)
+                if base_found is None:
+                    yield Sample(made.picture, true_masks, segment(made.picture), index, severity, film)
+                else:
+                    found = move_masks(masks, params, carried=base_found)
+                    yield Sample(_change_gray(made.picture, rng), true_masks, found, index, severity, film)
 
 
-def heart_size_samples(films: Sequence[Film], repeats: int, seed: int) -> Iterator[Sample]:
-    """Real films labelled by the masks' cardiothoracic ratio (above 0.50: 1), each with `repeats` changed copies.
+def heart_size_samples(
+    films: Sequence[NumberedFilm], segment: Segment, repeats: int, seed: int, training: bool
+) -> Iterator[Sample]:
+    """Real films labelled by the masks' cardiothoracic ratio (above 0.50: 1).
 
-    With `repeats` 0 the films come once, as they are. Copies are rotated, shifted, stretched and changed in gray level,
+    As they are, or for training each with `repeats` copies rotated, shifted, stretched and changed in gray level,
     never mirrored; the label is the film's own.
     """
-    for number, film in enumerate(films):
+    for number, film in films:
         picture, masks = stretch_contrast(film.read_pixels()), film.read_masks()
         ratio = measure_cardiothoracic_ratio(masks[0], masks[1] | masks[2]).ratio
         label = int(ratio > ENLARGED_ABOVE_RATIO)
-        if repeats == 0:
-            yield Sample(picture, masks[0], masks[1] | masks[2], label, ratio, film)
+        if not training:
+            yield Sample(picture, masks, segment(picture), label, ratio, film)
+            continue
+        base_found = np.stack(segment(picture))
         for repeat in range(repeats):
             rng = np.random.default_rng([seed, number, repeat])
-            moved, moved_masks = apply_affine(draw_affine(rng, mirror_probability=0.0), picture, masks)
-            yield Sample(_change_gray(moved, rng), moved_masks[0], moved_masks[1] | moved_masks[2], label, ratio, film)
+            affine = draw_affine(rng, mirror_probability=0.0)
+            moved, moved_masks = apply_affine(affine, picture, masks)
+            _, found = apply_affine(affine, picture, base_found)
+            yield Sample(_change_gray(moved, rng), moved_masks, found, label, ratio, film)
 
 
 def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -81,34 +106,63 @@ def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     return stretch_contrast(apply_gray(replace(params, blur_sigma_px=0.0, sharpen=0.0, noise=0.0), picture))
 
 
-def compute_features(samples: Iterator[Sample], total: int, trunk: VGGTrunk, segmenter: VGGUNet) -> dict[str, Tensor]:
-    """What training needs of each film, in bfloat16: `plain` and `mask` trunk features after pooling (N, 256, h, w).
+def segment_masks(trunk: VGGTrunk, segmenter: VGGUNet, picture: NDArray[np.float32]) -> Masks:
+    """Heart, left and right lung mask as the segmenter finds them, forward pass in bfloat16."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = segment_film(picture, trunk, segmenter)
+    return found.heart_mask, found.left_lung_mask, found.right_lung_mask
 
-    The heart and lungs are the segmenter's, as in use; a film on which it finds none is left out. Also `label`,
-    `severity`, `source` (0 JSRT, 1 Wingspan), `film` (index by film id order), and `outline`, the outline reader's
-    features of the true masks.
+
+def compute_features(
+    films: Sequence[Film],
+    make_samples: Callable[[Sequence[NumberedFilm], Segment], Iterator[Sample]],
+    trunk: VGGTrunk,
+    segmenter: VGGUNet,
+    processes: int = 2,
+) -> dict[str, Tensor]:
+    """What training needs of each sample, in bfloat16: `plain` and `mask` trunk features after pooling (N, 256, h, w).
+
+    A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 others),
+    `film` (place in `films`), and `outline`, the outline reader's features of the true masks.
     """
+    numbered = list(enumerate(films))
+    groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
+    work = partial(_features_of_group, make_samples=make_samples, trunk=trunk, segmenter=segmenter)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
+        parts = [part for part in tqdm(pool.map(work, groups), total=len(groups), mininterval=30) if part]
+    return {name: torch.cat([torch.from_numpy(part[name]) for part in parts]).squeeze() for name in parts[0]} | {
+        arm: torch.cat([torch.from_numpy(part[arm]).view(torch.bfloat16) for part in parts]) for arm in ARMS
+    }
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _features_of_group(
+    films: Sequence[NumberedFilm], make_samples: Callable, trunk: VGGTrunk, segmenter: VGGUNet
+) -> dict[str, NDArray]:
     rows: dict[str, list] = {name: [] for name in (*ARMS, "label", "severity", "source", "film", "outline")}
-    film_ids: dict[str, int] = {}
-    for sample in tqdm(samples, total=total, unit="film", mininterval=30):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            segmentation = segment_film(sample.picture, trunk, segmenter)
-            if not (segmentation.heart_mask.any() and segmentation.lungs_mask.any()):
-                continue
-            pictures = pictures_seen(sample.picture, segmentation.heart_mask, thorax_frame(segmentation.lungs_mask))
-            with torch.inference_mode():
-                stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in ARMS])))[2]
-        pooled = torch.nn.functional.max_pool2d(stride4.float(), 2).bfloat16()
-        for arm, features in zip(ARMS, pooled, strict=True):
-            rows[arm].append(features.contiguous())
+    numbers = {film.film_id: number for number, film in films}
+    for sample in make_samples(films, partial(segment_masks, trunk, segmenter)):
+        heart_mask, lungs_mask = sample.found_masks[0], sample.found_masks[1] | sample.found_masks[2]
+        if not (heart_mask.any() and lungs_mask.any()):
+            continue
+        pictures = pictures_seen(sample.picture, heart_mask, thorax_frame(lungs_mask))
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in ARMS])))[2]
+        pooled = torch.nn.functional.max_pool2d(stride4.float(), 2).bfloat16().contiguous()
+        for arm, features in zip(ARMS, pooled.view(torch.int16).numpy(), strict=True):
+            rows[arm].append(features)
         rows["label"].append(sample.label)
         rows["severity"].append(sample.severity)
         rows["source"].append(int(sample.film.source != "jsrt"))
-        rows["film"].append(film_ids.setdefault(sample.film.film_id, len(film_ids)))
-        rows["outline"].append(outline_features(sample.heart_mask, sample.lungs_mask))
+        rows["film"].append(numbers[sample.film.film_id])
+        rows["outline"].append(outline_features(sample.true_masks[0], sample.true_masks[1] | sample.true_masks[2]))
     return {
-        name: torch.stack(values) if name in ARMS else torch.from_numpy(np.array(values, dtype=np.float32))
+        name: np.stack(values) if name in ARMS else np.array(values, np.float32)
         for name, values in rows.items()
+        if values
     }
 
 

@@ -6,10 +6,12 @@ Runs exactly what the app runs (float32, original frame, cleaned masks) on the s
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
@@ -23,7 +25,7 @@ from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
 from train.classifier import score
 from train.config import parse_config
-from train.datasets import Sample, heart_size_samples, simulated_samples
+from train.datasets import Masks, Sample, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
 from train.metrics import MM_PER_PX_AT_512, bootstrap_interval, dice, hausdorff95
 from train.outline_reader import make_reader, outline_features, simulate_features
@@ -88,6 +90,16 @@ def _summarise(rows: list[dict]) -> dict:
     return summary
 
 
+def segment_as_in_use(models: Models, picture: NDArray[np.float32]) -> Masks | None:
+    """Heart, left and right lung mask as the app finds them, or None where its gate would refuse the film."""
+    found = segment_film(picture, models.trunk, models.segmenter)
+    try:
+        check_anatomy(found)
+    except SegmentationError:
+        return None
+    return found.heart_mask, found.left_lung_mask, found.right_lung_mask
+
+
 def predict_samples(models: Models, samples: Sequence[Sample] | object, task: str) -> tuple[dict, dict, int]:
     """Arm to calibrated probabilities (N, classes), the samples' labels and more as tensors, and how many were lost."""
     probabilities: dict = {arm: [] for arm in ARMS}
@@ -95,13 +107,11 @@ def predict_samples(models: Models, samples: Sequence[Sample] | object, task: st
     films: dict[str, int] = {}
     lost = 0
     for sample in samples:
-        segmentation = segment_film(sample.picture, models.trunk, models.segmenter)
-        try:
-            check_anatomy(segmentation)
-        except SegmentationError:
+        if sample.found_masks is None:
             lost += 1
             continue
-        pictures = pictures_seen(sample.picture, segmentation.heart_mask, thorax_frame(segmentation.lungs_mask))
+        heart_mask, left_lung_mask, right_lung_mask = sample.found_masks
+        pictures = pictures_seen(sample.picture, heart_mask, thorax_frame(left_lung_mask | right_lung_mask))
         for arm in ARMS:
             classifier = models.classifiers[task, arm]
             with torch.inference_mode():
@@ -111,7 +121,7 @@ def predict_samples(models: Models, samples: Sequence[Sample] | object, task: st
         rows["severity"].append(sample.severity)
         rows["source"].append(int(sample.film.source != "jsrt"))
         rows["film"].append(films.setdefault(sample.film.film_id, len(films)))
-        rows["outline"].append(outline_features(sample.heart_mask, sample.lungs_mask))
+        rows["outline"].append(outline_features(sample.true_masks[0], sample.true_masks[1] | sample.true_masks[2]))
     part = {name: torch.from_numpy(np.array(values, np.float32)) for name, values in rows.items()}
     return {arm: np.array(values) for arm, values in probabilities.items()}, part, lost
 
@@ -122,8 +132,12 @@ def measure_congenital(models: Models, films: list[Film], train_films: list[Film
     results = {}
     class_names = TASK_CLASSES["congenital"]
     for group in SIGN_GROUPS:
-        samples = tqdm(simulated_samples(films, config.per_class, config.seed, group), total=4 * len(films))
-        probabilities, part, lost = predict_samples(models, samples, "congenital")
+        segment = partial(segment_as_in_use, models)
+        samples = simulated_samples(
+            list(enumerate(films)), segment, config.per_class, config.seed, group, training=False
+        )
+        total = 4 * config.per_class * len(films)
+        probabilities, part, lost = predict_samples(models, tqdm(samples, total=total), "congenital")
         results[group] = {arm: score(probabilities[arm], part, class_names) for arm in ARMS} | {"not_segmented": lost}
         if group != "vessels":
             results[group]["outline_reader"] = score(reader.predict_proba(part["outline"].numpy()), part, class_names)
@@ -137,7 +151,8 @@ def measure_congenital(models: Models, films: list[Film], train_films: list[Film
 
 def measure_heart_size(models: Models, films: list[Film]) -> dict:
     """Both arms on the test films as they are, at the stored operating point; labels by the masks."""
-    probabilities, part, lost = predict_samples(models, heart_size_samples(films, 0, 0), "heart_size")
+    samples = heart_size_samples(list(enumerate(films)), partial(segment_as_in_use, models), 0, 0, training=False)
+    probabilities, part, lost = predict_samples(models, samples, "heart_size")
     results: dict = {"not_segmented": lost}
     labels = part["label"].numpy().astype(int)
     for arm in ARMS:

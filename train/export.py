@@ -105,8 +105,8 @@ def _metric_lines(name: str, results: dict) -> list[str]:
     if name == "segmenter":
         return [
             f"{source}: heart Dice {_interval(of['heart_dice'], 'mean')}, "
-            f"lungs Dice {_interval(of['lungs_dice'], 'mean')}, heart HD95 {of['heart_hd95_mm']['mean']:.1f} mm-equivalent, cardiothoracic ratio error "
-            f"{of['ratio']['mean_absolute_error']:.4f} mean absolute; n = {of['n']} films held out"
+            f"lungs Dice {_interval(of['lungs_dice'], 'mean')}, heart HD95 {of['heart_hd95_mm']['mean']:.1f} mm-"
+            f"equivalent, cardiothoracic ratio error {of['ratio']['mean_absolute_error']:.4f} mean absolute; n = {of['n']} films held out"
             for source, of in results["segmenter"].items()
         ]
     task, arm = CLASSIFIERS[name]

@@ -187,11 +187,16 @@ def _extract_vessels(picture: NDArray[np.float32], anatomy: _Anatomy) -> NDArray
     return cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element)
 
 
-def move_masks(masks: Sequence[NDArray[np.bool_]], params: FilmParams) -> list[NDArray[np.bool_]]:
-    """Heart, left and right lung mask (H, W) as `simulate_film` moves them, without drawing the film."""
+def move_masks(
+    masks: Sequence[NDArray[np.bool_]], params: FilmParams, carried: Sequence[NDArray[np.bool_]] | None = None
+) -> list[NDArray[np.bool_]]:
+    """Heart, left and right lung mask (H, W) as `simulate_film` moves them, without drawing the film.
+
+    With `carried`, other masks of the same film (a segmenter's) are moved the same way and returned instead.
+    """
     heart_mask, left_lung_mask, right_lung_mask = masks
     sampling = _sampling_maps(_measure_anatomy(heart_mask, left_lung_mask | right_lung_mask), params, heart_mask.shape)
-    return [_move_mask(mask, sampling) for mask in masks]
+    return [_move_mask(mask, sampling) for mask in (masks if carried is None else carried)]
 
 
 def _sampling_maps(

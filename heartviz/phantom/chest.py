@@ -37,7 +37,7 @@ _BODY = (
 )  # fmt: skip
 # Height against the distance of the lungs' rim from the midline.
 _FLANK = ((0.125, 0.175, 0.27, 0.41, 0.56, 0.70), (0.110, 0.225, 0.290, 0.335, 0.355, 0.358))
-_HEART_ANCHOR_XY = (0.475, 0.735)
+_HEART_ANCHOR_XY = (0.475, 0.752)
 _POLYGON_SHIFT_BITS = 4
 
 
@@ -66,7 +66,9 @@ def draw_chest(
     heart_mask = heart > 0.5
 
     density = _draw_soft_tissue(size, right_cavity + left_cavity, heart, mediastinum)
-    density += _draw_bones(rng, size)
+    # Behind heart, great vessels and abdomen the film is so bright that bones hardly show.
+    bright = _blur(np.maximum(heart, mediastinum), 0.012 * width)
+    density += _draw_bones(rng, size) * (1.0 - 0.72 * bright)
     lungs = _blur((right_lung_mask | left_lung_mask).astype(np.float32), 0.006 * width)
     density += lungs * _draw_vessels(rng, size)
     pixels = _expose(rng, density, size)
@@ -85,9 +87,14 @@ def _draw_soft_tissue(size: tuple[int, int], cavities: Picture, heart: Picture, 
     vessels_depth = _blur(mediastinum, 0.004 * width) * (0.70 + 0.30 * _dome(mediastinum, radius_ratio=0.07))
     solid = np.maximum(heart_depth, vessels_depth)
     density = 1.15 * thickness - 0.66 * air * (1.0 - np.clip(1.12 * solid, 0.0, 1.0))
-    density += 0.14 * _blur(solid, 0.012 * width)
+    density += 0.20 * _blur(solid, 0.012 * width)
     rows = np.linspace(0.0, 1.0, size[0], dtype=np.float32)[:, None]
-    density += 0.34 * body * (1.0 - np.clip(cavity, 0.0, 1.0)) / (1.0 + np.exp(-(rows - 0.655) / 0.02))
+    density += (
+        0.34
+        * body
+        * (1.0 - cavity * (1.0 - 0.6 * _blur(heart, 0.004 * width)))
+        / (1.0 + np.exp(-(rows - 0.655) / 0.02))
+    )
     trachea = _stroke(((0.497, -0.05), (0.497, 0.12), (0.492, 0.26), (0.490, 0.315)), 0.036, size)
     bronchi = _stroke(((0.490, 0.31), (0.455, 0.37)), 0.022, size) + _stroke(((0.49, 0.31), (0.545, 0.375)), 0.02, size)
     density -= _blur(0.20 * trachea + 0.10 * np.clip(bronchi, 0, 1), 0.004 * width)
@@ -178,7 +185,7 @@ def _expose(rng: np.random.Generator, density: Picture, size: tuple[int, int]) -
 def _scale_heart(outline: NDArray, heart_scale: float) -> NDArray:
     """The heart's outline grown about a point on the diaphragm, more in width than in height."""
     anchor = np.array(_HEART_ANCHOR_XY)
-    return anchor + (outline - anchor) * np.array([heart_scale, 1.0 + 0.55 * (heart_scale - 1.0)])
+    return anchor + (outline - anchor) * np.array([heart_scale, 1.0 + 0.40 * (heart_scale - 1.0)])
 
 
 def _mirror(point: tuple[float, float], side: int) -> tuple[float, float]:

@@ -15,10 +15,9 @@ from heartviz.phantom import draw_chest
 from heartviz.records import ARMS, TASK_CLASSES, GradientFor, Radiograph, Report
 from heartviz.ui import panels
 from heartviz.ui.engine import Engine, Progress
+from heartviz.ui.held import FORGET_AFTER_S, HeldReport, Shelf
 from heartviz.ui.words import CLASS_NAMES, GRADIENT_NAMES, GRADIENT_NOTE, TASK_NAMES
 
-# A film is forgotten this long after its last result, even while the page stays open.
-FORGET_AFTER_S = 900
 DEFAULT_TASK = "congenital"
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 _PICTURES = ("overlay", "seen_plain", "seen_mask", "map_plain", "map_mask")
@@ -29,18 +28,8 @@ _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
   if (shown) shown.scrollIntoView({block: 'start'}); } }"""
 
 View = dict[str, Any]
+Shown = Iterator[dict[Any, Any]]
 _log = logging.getLogger(__name__)
-
-
-class HeldReport:
-    """The report of the film on one browser's page, held in memory until it is forgotten."""
-
-    def __init__(self, report: Report) -> None:
-        self.report: Report | None = report
-
-    def forget(self) -> None:
-        """Lets go of the film and everything made from it."""
-        self.report = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,7 @@ class Example:
 def draw_examples() -> tuple[Example, ...]:
     """Two drawn chests, one with a normal and one with an enlarged heart."""
     examples = []
-    for name, seed, heart_scale in (("Drawn chest, normal heart", 1, 1.0), ("Drawn chest, enlarged heart", 2, 1.35)):
+    for name, seed, heart_scale in (("Drawn chest, normal heart", 1, 1.0), ("Drawn chest, enlarged heart", 2, 1.3)):
         pixels = draw_chest(seed, heart_scale)[0]
         size = f"{pixels.shape[0]} x {pixels.shape[1]} px"
         note = "This is a drawn picture, not a patient's film: the models were not made for drawings."
@@ -63,30 +52,47 @@ def draw_examples() -> tuple[Example, ...]:
 
 
 def analyze_film(
-    engine: Engine, load: Callable[[], Radiograph], task: str, gradient_for: GradientFor, progress: Progress
+    engine: Engine,
+    shelf: Shelf,
+    held: HeldReport | None,
+    load: Callable[[], Radiograph],
+    task: str,
+    gradient_for: GradientFor,
+    progress: Progress,
 ) -> Iterator[View]:
     """First a cleared page, then the whole result of a film, or a cleared page with the reason why there is none."""
+    shelf.forget(held)
     yield clear_page(panels.working("Reading the film"))
     try:
-        radiograph = load()
-        report = engine.analyze(radiograph, task, None, gradient_for, progress)
-        yield show_report(engine, report, task)
+        report = engine.analyze(load(), task, None, gradient_for, progress)
+        yield {**show_report(engine, report, task), "held": shelf.keep(report)}
     except Exception as error:
         yield clear_page(panels.error_banner(_words_of(error)))
 
 
 def explain_again(
-    engine: Engine, held: HeldReport | None, task: str, target_class: str | None, gradient_for: GradientFor
+    engine: Engine,
+    shelf: Shelf,
+    held: HeldReport | None,
+    task: str,
+    target_class: str | None,
+    gradient_for: GradientFor,
 ) -> View:
     """The page with other maps of the film it holds, nothing segmented again; class None is VGG+Mask's answer."""
     report = held.report if held is not None else None
     if report is None:
-        return clear_page(panels.error_banner("It was forgotten to protect it. Drop the film again."))
+        minutes = FORGET_AFTER_S / 60
+        return clear_page(
+            panels.error_banner(
+                f"A film is forgotten after {minutes:.0f} minutes, or when others need the memory. Drop it again."
+            )
+        )
     target_class = target_class if target_class in TASK_CLASSES[task] else report.predictions[task]["mask"].label
     try:
-        explanation = engine.explain(report, task, target_class, gradient_for)
-        return show_report(engine, replace(report, explanation=explanation), task)
+        report = replace(report, explanation=engine.explain(report, task, target_class, gradient_for))
+        return {**show_report(engine, report, task), "held": shelf.keep(report, held)}
     except Exception as error:
+        shelf.forget(held)
         return clear_page(panels.error_banner(_words_of(error)))
 
 
@@ -102,11 +108,10 @@ def clear_page(status: str) -> View:
 
 
 def show_report(engine: Engine, report: Report, task: str) -> View:
-    """Every panel of the page for this report and task."""
+    """Every panel of the page for this report and task; who holds the report is the caller's to add."""
     explanation, heart_mask = report.explanation, report.segmentation.heart_mask
     pair = plots.plot_sensitivity_pair(explanation, report.segmentation)
     view: View = {
-        "held": HeldReport(report),
         "upload": None,
         "status": "",
         "empty": gr.update(visible=False),
@@ -141,28 +146,28 @@ def take_upload(path: Path) -> bytes:
 
 def build_analyze_page(engine: Engine) -> None:
     """Adds the page to the Blocks that are being built."""
-    examples = draw_examples()
+    examples, shelf = draw_examples(), Shelf()
     parts: dict[str, Any] = {}
-    parts["held"] = gr.State(None, time_to_live=FORGET_AFTER_S, delete_callback=_forget)
+    parts["held"] = gr.State(None, time_to_live=FORGET_AFTER_S, delete_callback=shelf.forget)
     with gr.Row(elem_classes="hv-page"):
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             parts["upload"] = gr.File(label="Chest film: drop it here or click", height=150, elem_id="hv-upload")
             parts["status"] = gr.HTML("", elem_id="hv-status")
             gr.HTML('<p class="hv-label">Or try a drawn one</p>')
             with gr.Row(elem_classes="hv-examples"):
-                buttons = [_add_example(example) for example in examples]
+                clickable = [_add_example(example) for example in examples]
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             parts["empty"] = gr.HTML(panels.empty_state())
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
                 task, gradient_for = _add_panels(parts)
-    _wire(engine, parts, examples, buttons, task, gradient_for)
+    _wire(engine, shelf, parts, examples, clickable, task, gradient_for)
 
 
-def _add_example(example: Example) -> gr.Button:
+def _add_example(example: Example) -> tuple[gr.Image, gr.Button]:
     with gr.Column(min_width=100, elem_classes="hv-example"):
         picture = plots.plot_film(example.radiograph.pixels)
-        _image(picture, alt_text=f"{example.name}, not a real film", buttons=[])
-        return gr.Button(example.name, size="sm")
+        thumbnail = _image(picture, alt_text=f"{example.name}, not a real film", buttons=[])
+        return thumbnail, gr.Button(example.name, size="sm")
 
 
 def _add_panels(parts: dict[str, Any]) -> tuple[gr.Radio, gr.Radio]:
@@ -210,7 +215,8 @@ def _add_panels(parts: dict[str, Any]) -> tuple[gr.Radio, gr.Radio]:
 
 
 def _wire(
-    engine: Engine, parts: dict[str, Any], examples: tuple[Example, ...], buttons: list[gr.Button],
+    engine: Engine,
+    shelf: Shelf, parts: dict[str, Any], examples: tuple[Example, ...], clickable: list[tuple[gr.Image, gr.Button]],
     task: gr.Radio, gradient_for: gr.Radio,
 ) -> None:  # fmt: skip
     outputs = list(parts.values())
@@ -218,32 +224,42 @@ def _wire(
     def by_component(view: View) -> dict[Any, Any]:
         return {parts[name]: update for name, update in view.items()}
 
-    def on_upload(path: str, chosen_task: str, basis: GradientFor, progress=gr.Progress()):  # noqa: B008
-        content = take_upload(Path(path))
-        for view in analyze_film(engine, lambda: engine.load(content), chosen_task, basis, _teller(progress)):
+    def on_film(load: Callable[[], Radiograph], held: HeldReport | None, chosen: tuple, progress: gr.Progress) -> Shown:
+        for view in analyze_film(engine, shelf, held, load, *chosen, lambda done, words: progress(done, desc=words)):
             yield by_component(view)
 
-    def on_example(example: Example) -> Callable:
-        def show_example(chosen_task: str, basis: GradientFor, progress=gr.Progress()):  # noqa: B008
-            for view in analyze_film(engine, lambda: example.radiograph, chosen_task, basis, _teller(progress)):
-                yield by_component(view)
+    def on_upload(
+        path: str,
+        held: HeldReport | None,
+        *chosen: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Shown:
+        content = take_upload(Path(path))
+        yield from on_film(lambda: engine.load(content), held, chosen, progress)
+
+    def on_example(example: Example) -> Callable[..., Shown]:
+        def show_example(
+            held: HeldReport | None,
+            *chosen: str,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008
+        ) -> Shown:
+            yield from on_film(lambda: example.radiograph, held, chosen, progress)
 
         return show_example
 
     def on_task(held: HeldReport | None, chosen_task: str, basis: GradientFor) -> dict[Any, Any]:
-        return by_component(explain_again(engine, held, chosen_task, None, basis))
+        return by_component(explain_again(engine, shelf, held, chosen_task, None, basis))
 
     def on_map(held: HeldReport | None, chosen_task: str, target: str | None, basis: GradientFor) -> dict[Any, Any]:
-        return by_component(explain_again(engine, held, chosen_task, target, basis))
+        return by_component(explain_again(engine, shelf, held, chosen_task, target, basis))
 
     # A second film dropped while the first is being analysed waits its turn, so that the page ends with the last one.
     new_film = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "multiple", "show_progress_on": parts["status"]}
     choices = [task, gradient_for]
-    starts = [parts["upload"].upload(on_upload, [parts["upload"], *choices], **new_film)]
-    starts += [
-        button.click(on_example(example), choices, **new_film)
-        for button, example in zip(buttons, examples, strict=True)
-    ]
+    starts = [parts["upload"].upload(on_upload, [parts["upload"], parts["held"], *choices], **new_film)]
+    for example, (thumbnail, button) in zip(examples, clickable, strict=True):
+        starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
+        starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))
     for start in starts:
         start.then(None, js=_SCROLL_TO_RESULTS, api_visibility="private")
     other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}
@@ -261,15 +277,6 @@ def _image(value: Any = None, alt_text: str | None = None, buttons: list[str] | 
     return gr.Image(
         value, format="png", interactive=False, show_label=False, container=False, alt_text=alt_text, buttons=chosen
     )
-
-
-def _teller(progress: gr.Progress) -> Progress:
-    return lambda fraction, words: progress(fraction, desc=words)
-
-
-def _forget(held: HeldReport | None) -> None:
-    if held is not None:
-        held.forget()
 
 
 def _words_of(error: Exception) -> str:

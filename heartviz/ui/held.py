@@ -1,0 +1,62 @@
+"""The reports that open pages hold, in memory only: forgotten on time, on a new film, or when others need the room."""
+
+import threading
+from collections import OrderedDict
+
+from heartviz.records import Report
+
+# A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
+# closed page's state for an hour.)
+FORGET_AFTER_S = 900.0
+# A report of a 3000 x 2500 px film takes some 0.3 GB.
+MOST_REPORTS = 4
+
+
+class HeldReport:
+    """The report of the film on one page, until it is forgotten."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+        self._timer: threading.Timer | None = None
+
+    def keep(self, report: Report, forget_after_s: float) -> None:
+        """Holds this report instead of the one before, for so many seconds."""
+        self.forget()
+        self.report = report
+        self._timer = threading.Timer(forget_after_s, self.forget)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def forget(self) -> None:
+        """Lets go of the film and everything made from it."""
+        self.report = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Shelf:
+    """All held reports of one server; the longest unused goes when there are too many."""
+
+    def __init__(self, most: int = MOST_REPORTS, forget_after_s: float = FORGET_AFTER_S) -> None:
+        self._most, self._forget_after_s = most, forget_after_s
+        self._held: OrderedDict[int, HeldReport] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, report: Report, held: HeldReport | None = None) -> HeldReport:
+        """The page's holder, new if it has none, now with this report."""
+        held = HeldReport() if held is None else held
+        with self._lock:
+            held.keep(report, self._forget_after_s)
+            self._held[id(held)] = held
+            self._held.move_to_end(id(held))
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)[1].forget()
+        return held
+
+    def forget(self, held: HeldReport | None) -> None:
+        """Forgets what this page holds, if it holds anything."""
+        if held is not None:
+            with self._lock:
+                self._held.pop(id(held), None)
+                held.forget()

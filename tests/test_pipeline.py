@@ -1,0 +1,146 @@
+"""The chain of stages: with random networks for its laws, and with the shipped models on real films (slow)."""
+
+import json
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from heartviz import pipeline
+from heartviz.__main__ import main
+from heartviz.errors import RadiographError
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, vgg, vgg_unet
+from heartviz.pipeline import analyze, explain
+from heartviz.records import ARMS, TASK_CLASSES, Segmentation
+from heartviz.weights import ClassifierModel, Models
+from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
+
+
+@pytest.fixture
+def models(monkeypatch) -> Models:
+    """Random networks of eight channels a layer; the heart and lungs are the drawn chest's own."""
+    monkeypatch.setattr(vgg, "VGG16_CHANNELS", tuple((8,) * len(block) for block in vgg.VGG16_CHANNELS))
+    monkeypatch.setattr(vgg_unet, "DECODER_CHANNELS", (8, 8, 8))
+    torch.manual_seed(0)
+    classifiers = {}
+    for arm in ARMS:
+        for task, class_names in TASK_CLASSES.items():
+            network = VGGClassifier(len(class_names)).eval()
+            if task == "heart_size":
+                network.block4 = classifiers["congenital", arm].network.block4
+            classifiers[task, arm] = ClassifierModel(task, arm, class_names, network, 1.0, {}, f"{task}_{arm}")
+    probs = [mask.astype(np.float32) for mask in (HEART, LEFT_LUNG, RIGHT_LUNG)]
+    found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
+    calls = []
+    monkeypatch.setattr(pipeline, "segment_film", lambda *arguments: calls.append(1) or found)
+    made = Models(VGGTrunk().eval(), VGGUNet().eval(), MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
+    object.__setattr__(made, "segmentations", calls)
+    return made
+
+
+def test_report_is_whole_and_on_the_films_own_frame(models):
+    told = []
+    report = analyze(picture(), models, progress=lambda done, words: told.append(done))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    for task, class_names in TASK_CLASSES.items():
+        for arm in ARMS:
+            prediction = report.predictions[task][arm]
+            assert tuple(prediction.probabilities) == class_names
+            assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    for arm in ARMS:
+        values = report.explanation.attributions[arm].values
+        assert values.shape == picture().shape
+        assert report.pictures_seen[arm].shape == picture().shape
+        assert np.nanmin(values) >= 0
+        assert sum(report.explanation.shares[arm].share.values()) == pytest.approx(1.0)
+        # What the networks never saw has no number, and the map and the picture agree on where that is.
+        np.testing.assert_array_equal(np.isnan(values), np.isnan(report.pictures_seen[arm]))
+    assert np.isnan(report.explanation.attributions["plain"].values[0, 0])
+    assert report.explanation.target_class == report.predictions["congenital"]["mask"].label
+    assert set(report.seconds) == {"load", "segment", "classify", "explain", "measure"}
+
+
+def test_predictions_are_those_of_the_networks_called_plainly(models):
+    """The kept graph and the shared trunk change no number."""
+    report = analyze(picture(), models)
+    frame = pipeline.thorax_frame(LEFT_LUNG | RIGHT_LUNG)
+    shown = pipeline.pictures_seen(pipeline.stretch_contrast(picture()), HEART, frame)
+    for (task, arm), classifier in models.classifiers.items():
+        from heartviz.preprocess import to_model_input
+
+        with torch.inference_mode():
+            logits = classifier.network(models.trunk(to_model_input(shown[arm]))[2])[0]
+        for name, value in zip(classifier.class_names, logits.tolist(), strict=True):
+            assert report.predictions[task][arm].logits[name] == pytest.approx(value, abs=1e-5)
+
+
+def test_explaining_another_class_segments_nothing_again(models):
+    report = analyze(picture(), models)
+    before = len(models.segmentations)
+    other = explain(report, models, "heart_size", "Enlarged", "film")
+    assert len(models.segmentations) == before
+    assert (other.task, other.target_class, other.gradient_for) == ("heart_size", "Enlarged", "film")
+    again = explain(report, models, "congenital", report.explanation.target_class)
+    for arm in ARMS:
+        np.testing.assert_allclose(
+            again.attributions[arm].values, report.explanation.attributions[arm].values, rtol=1e-4, atol=1e-9
+        )
+
+
+def test_every_class_can_be_explained_and_an_unknown_one_is_refused(models):
+    for task, class_names in TASK_CLASSES.items():
+        for name in class_names:
+            assert analyze(picture(), models, task=task, target_class=name).explanation.target_class == name
+    with pytest.raises(ValueError, match="Unknown task 'size'"):
+        analyze(picture(), models, task="size")
+    with pytest.raises(ValueError, match="Unknown class 'Enlarged' of congenital"):
+        analyze(picture(), models, target_class="Enlarged")
+
+
+def test_bad_input_leaves_the_models_usable(models):
+    with pytest.raises(RadiographError):
+        analyze(b"not a film", models)
+    assert analyze(picture(), models).cardiothoracic.ratio > 0
+
+
+def test_command_line_continues_past_a_bad_file(models, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("heartviz.weights.load_models", lambda where=None: models)
+    good, bad = tmp_path / "film.png", tmp_path / "page.png"
+    cv2.imwrite(str(good), (picture() * 255).astype(np.uint8))
+    bad.write_text("<html>not a film</html>")
+    status = main(["analyze", str(bad), str(good), "--out", str(tmp_path / "out")])
+    assert status == 1
+    refused = json.loads((tmp_path / "out" / "page" / "report.json").read_text())
+    assert refused["accepted"] is False
+    assert "HTML" in refused["messages"][0]
+    accepted = json.loads((tmp_path / "out" / "film" / "report.json").read_text())
+    assert accepted["accepted"] is True
+    assert accepted["size"] == {"height": 301, "width": 257}
+    assert set(accepted["predictions"]["congenital"]["plain"]) == {"Normal", "VSD", "ASD", "TOF"}
+    assert set(accepted["relevance_share"]["mask"]) == {"heart", "lungs", "elsewhere", "chance"}
+    for name in ("heart_mask", "left_lung_mask", "right_lung_mask", "sensitivity_plain", "sensitivity_mask"):
+        image = cv2.imread(str(tmp_path / "out" / "film" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+        assert image.shape[:2] == (301, 257)
+    heart = cv2.imread(str(tmp_path / "out" / "film" / "heart_mask.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(heart, HEART.astype(np.uint8) * 255)
+    assert "1 of 2 films analysed" in capsys.readouterr().out
+
+
+def test_command_line_tells_files_of_one_name_apart(models, monkeypatch, tmp_path):
+    monkeypatch.setattr("heartviz.weights.load_models", lambda where=None: models)
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "film.png")
+        cv2.imwrite(str(paths[-1]), (picture() * 255).astype(np.uint8))
+    assert main(["analyze", *map(str, paths), "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film_1", "film_2"]
+
+
+def test_command_line_without_weights_stops(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("HEARTVIZ_WEIGHTS", raising=False)
+    assert main(["analyze", "x.png", "--out", str(tmp_path), "--weights", str(tmp_path / "none")]) == 2
+    assert "heartviz:" in capsys.readouterr().err
