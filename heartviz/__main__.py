@@ -7,12 +7,16 @@ from pathlib import Path
 from heartviz.errors import HeartvizError
 from heartviz.records import TASK_CLASSES
 
+UNFORESEEN = (
+    "An unforeseen fault ({}) stopped this film: the others went on. Please report it with how the film was made."
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 when every film was accepted, 1 when some were not, 2 when nothing could be started."""
     options = _parse(argv)
     from heartviz.pipeline import analyze
-    from heartviz.report import refusal_to_dict, write_json, write_report
+    from heartviz.report import clear_report, refusal_to_dict, write_json, write_report
     from heartviz.weights import load_models
 
     try:
@@ -20,19 +24,25 @@ def main(argv: list[str] | None = None) -> int:
     except HeartvizError as error:
         print(f"heartviz: {error}", file=sys.stderr)
         return 2
+    if options.out.exists() and not options.out.is_dir():
+        print(f"heartviz: {options.out} is a file; --out needs a folder.", file=sys.stderr)
+        return 2
     refused = 0
     for path, stem in zip(options.files, _folder_names(options.files), strict=True):
         folder = options.out / stem
+        clear_report(folder)
         try:
             report = analyze(
                 path, models, task=options.task, target_class=options.target_class, gradient_for=options.gradient_for
             )
             write_report(report, path.name, folder)
             print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
-        except HeartvizError as error:
+        except Exception as error:
+            reason = str(error) if isinstance(error, HeartvizError) else UNFORESEEN.format(type(error).__name__)
             refused += 1
-            write_json(refusal_to_dict(str(error), path.name), folder)
-            print(f"{path.name}: not accepted: {error}", file=sys.stderr)
+            clear_report(folder)
+            write_json(refusal_to_dict(reason, path.name), folder)
+            print(f"{path.name}: not accepted: {reason}", file=sys.stderr)
     print(f"{len(options.files) - refused} of {len(options.files)} films analysed.")
     return 1 if refused else 0
 
@@ -61,9 +71,15 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _folder_names(paths: list[Path]) -> list[str]:
-    """Each file's stem; files of equal stems get their place in the list behind it, so that nothing is overwritten."""
-    stems = [path.stem for path in paths]
-    return [stem if stems.count(stem) == 1 else f"{stem}_{place + 1}" for place, stem in enumerate(stems)]
+    """Each file's stem; one that is taken gets the first free number behind it."""
+    names: list[str] = []
+    for path in paths:
+        name, number = path.stem, 1
+        while name in names:
+            number += 1
+            name = f"{path.stem}_{number}"
+        names.append(name)
+    return names
 
 
 if __name__ == "__main__":

@@ -48,4 +48,5 @@ def predict(
         logits=dict(zip(class_names, values.tolist(), strict=True)),
         label=label,
         temperature=temperature,
+        operating_point=dict(operating_point),
     )

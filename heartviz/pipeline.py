@@ -15,7 +15,17 @@ from heartviz.gate import check_anatomy, check_ratio
 from heartviz.measure import measure_cardiothoracic_ratio, measure_relevance_share
 from heartviz.preprocess import Frame, stretch_contrast, thorax_frame
 from heartviz.radiograph import load_radiograph
-from heartviz.records import ARMS, TASK_CLASSES, Arm, Explanation, GradientFor, Prediction, Radiograph, Report
+from heartviz.records import (
+    ARMS,
+    TASK_CLASSES,
+    Arm,
+    Explanation,
+    GradientFor,
+    Prediction,
+    Radiograph,
+    Report,
+    Segmentation,
+)
 from heartviz.segment import segment_film
 from heartviz.weights import Models
 from heartviz.words import describe_shares
@@ -50,14 +60,14 @@ def analyze(
         tell(0.15, "Finding the heart and the lungs")
         with clock.time("segment"):
             segmentation = segment_film(picture, models.trunk, models.segmenter)
-            check_anatomy(segmentation)
+            warnings = check_anatomy(segmentation, picture)
         with clock.time("measure"):
             cardiothoracic = measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask)
-            messages = (*radiograph.messages, *check_ratio(cardiothoracic))
+            messages = (*radiograph.messages, *warnings, *check_ratio(cardiothoracic))
         frame = thorax_frame(segmentation.lungs_mask)
         shown = pictures_seen(picture, segmentation.heart_mask, frame)
         tell(0.5, "Asking both models")
-        passes = _Passes(models, shown, clock)
+        passes = _Passes(models, shown)
         with clock.time("classify"):
             predictions = passes.predict_all()
         tell(0.75, "Drawing the sensitivity maps")
@@ -87,7 +97,7 @@ def explain(
     shown = pictures_seen(stretch_contrast(report.radiograph.pixels), segmentation.heart_mask, frame)
     clock = _Clock()
     with models.lock:
-        passes = _Passes(models, shown, clock)
+        passes = _Passes(models, shown)
         return _explain(passes, frame, segmentation, task, target_class, gradient_for, clock)
 
 
@@ -112,9 +122,11 @@ class _Passes:
     The trunk, and block 4 where two tasks share it, run once for each arm.
     """
 
-    def __init__(self, models: Models, shown: Mapping[Arm, NDArray[np.float32]], clock: _Clock) -> None:
-        self.models, self.shown, self.clock = models, shown, clock
+    def __init__(self, models: Models, shown: Mapping[Arm, NDArray[np.float32]]) -> None:
+        self.models, self.shown = models, shown
         self.leaves: dict[Arm, Tensor] = {}
+        self.stride4: dict[Arm, Tensor] = {}
+        self.stride8: dict[tuple[Arm, int], Tensor] = {}
         self.logits: dict[tuple[str, Arm], Tensor] = {}
 
     def run(self, arm: Arm, task: str) -> Tensor:
@@ -124,12 +136,11 @@ class _Passes:
         with input_gradients_only(*networks):
             if arm not in self.leaves:
                 self.leaves[arm], model_input = to_gray_leaf(self.shown[arm])
-                self._lower = {}
-                self._stride4 = self.models.trunk(model_input)[2]
-            block4 = classifier.network.block4
-            if id(block4) not in self._lower:
-                self._lower[id(block4)] = classifier.network.lower(self._stride4)
-            self.logits[task, arm] = classifier.network.upper(self._lower[id(block4)])[0]
+                self.stride4[arm] = self.models.trunk(model_input)[2]
+            key = arm, id(classifier.network.block4)
+            if key not in self.stride8:
+                self.stride8[key] = classifier.network.lower(self.stride4[arm])
+            self.logits[task, arm] = classifier.network.upper(self.stride8[key])[0]
         return self.logits[task, arm]
 
     def predict_all(self) -> dict[str, dict[Arm, Prediction]]:
@@ -149,7 +160,15 @@ class _Passes:
         return predictions
 
 
-def _explain(passes, frame: Frame, segmentation, task, target_class, gradient_for, clock: _Clock) -> Explanation:
+def _explain(
+    passes: _Passes,
+    frame: Frame,
+    segmentation: Segmentation,
+    task: str,
+    target_class: str,
+    gradient_for: GradientFor,
+    clock: _Clock,
+) -> Explanation:
     attributions = {}
     with clock.time("explain"):
         for arm in ARMS:
@@ -170,7 +189,7 @@ def _explain(passes, frame: Frame, segmentation, task, target_class, gradient_fo
             arm: measure_relevance_share(attributions[arm].values, segmentation.heart_mask, segmentation.lungs_mask)
             for arm in ARMS
         }
-    return Explanation(task, target_class, gradient_for, attributions, shares, describe_shares(shares))
+    return Explanation(task, target_class, gradient_for, attributions, shares, describe_shares(shares, gradient_for))
 
 
 def _check_choice(task: str, target_class: str | None) -> None:

@@ -97,7 +97,8 @@ class CardiothoracicRatio:
 class Prediction:
     """One model's answer: class name to calibrated probability, and to logit before calibration.
 
-    `label` is the answer at the stored operating point; `temperature` divided the logits.
+    `label` is the answer at the operating point: the likeliest class, or where `operating_point` names a class, that
+    class from its threshold on. `temperature` divided the logits.
     """
 
     task: str
@@ -106,6 +107,7 @@ class Prediction:
     logits: Mapping[str, float]
     label: str
     temperature: float
+    operating_point: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

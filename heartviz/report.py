@@ -41,6 +41,10 @@ def report_to_dict(report: Report, file: str) -> dict[str, Any]:
             task: {arm: prediction.label for arm, prediction in by_arm.items()}
             for task, by_arm in report.predictions.items()
         },
+        "operating_points": {
+            task: {arm: dict(prediction.operating_point) for arm, prediction in by_arm.items()}
+            for task, by_arm in report.predictions.items()
+        },
         "explanation": {
             "task": explanation.task,
             "target_class": explanation.target_class,
@@ -64,7 +68,7 @@ def refusal_to_dict(reason: str, file: str) -> dict[str, Any]:
 
 
 def write_report(report: Report, file: str, folder: Path) -> None:
-    """Writes report.json, the three masks (0/255) and both sensitivity maps, all of the film's own size."""
+    """Writes the three masks (0/255) and both sensitivity maps, all of the film's own size, then report.json."""
     folder.mkdir(parents=True, exist_ok=True)
     masks = {
         "heart_mask": report.segmentation.heart_mask,
@@ -77,6 +81,14 @@ def write_report(report: Report, file: str, folder: Path) -> None:
     for arm, picture in pair.pictures.items():
         _write_png(picture[..., ::-1], folder / f"sensitivity_{arm}.png")
     write_json(report_to_dict(report, file), folder)
+
+
+def clear_report(folder: Path) -> None:
+    """Removes what an earlier run wrote into the folder, report.json first: nothing old stands beside a new report."""
+    masks, maps = ("heart", "left_lung", "right_lung"), ARMS
+    pictures = [f"{name}_mask.png" for name in masks] + [f"sensitivity_{arm}.png" for arm in maps]
+    for name in ("report.json", *pictures):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_json(numbers: dict[str, Any], folder: Path) -> None:

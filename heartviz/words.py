@@ -1,15 +1,17 @@
 """One plain sentence about what the two maps' shares mean for this film."""
 
 import math
+from collections.abc import Mapping
 
-from heartviz.records import RelevanceShare
+from heartviz.records import Arm, GradientFor, RelevanceShare
 
-ARM_NAMES = {"plain": "plain VGG16", "mask": "VGG+Mask"}
+ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask"}
 # A share within a quarter of its area share is called "about as much as chance".
 CHANCE_BAND = (0.8, 1.25)
+_NO_PROOF = ", which does not yet prove that either answer comes from there"
 
 
-def describe_shares(shares: dict[str, RelevanceShare]) -> str:
+def describe_shares(shares: Mapping[Arm, RelevanceShare], gradient_for: GradientFor = "picture_seen") -> str:
     """Says for each model where its sensitivity lies against chance, and what that does and does not show."""
     unusable = [ARM_NAMES[arm] for arm, share in shares.items() if math.isnan(share.share["heart"])]
     if unusable:
@@ -20,13 +22,18 @@ def describe_shares(shares: dict[str, RelevanceShare]) -> str:
         f"{_compare(ratio)}"
         for arm, ratio in (("plain", plain), ("mask", mask))
     ]
-    if mask > 1.15 * plain:
-        meaning = "on this film masking moved the sensitivity towards the heart"
+    if gradient_for == "film":
+        meaning = (
+            "the two cannot be compared, for by the film's own gray values VGG+Mask's map is 0.2 times smaller outside "
+            "the heart by construction"
+        )
+    elif mask > 1.15 * plain:
+        meaning = "on this film VGG+Mask's sensitivity lies more in the heart than plain VGG16's" + _NO_PROOF
     elif plain > 1.15 * mask:
-        meaning = "on this film masking moved the sensitivity away from the heart"
+        meaning = "on this film VGG+Mask's sensitivity lies less in the heart than plain VGG16's" + _NO_PROOF
     else:
-        meaning = "on this film masking changed hardly anything about where the sensitivity lies"
-    sentence = f"{parts[0]}; {parts[1]}: {meaning}, which does not yet prove that either answer comes from there."
+        meaning = "on this film the two models' sensitivity lies in the heart about alike" + _NO_PROOF
+    sentence = f"{parts[0]}; {parts[1]}: {meaning}."
     return sentence[0].upper() + sentence[1:]
 
 

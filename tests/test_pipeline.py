@@ -137,7 +137,7 @@ def test_command_line_tells_files_of_one_name_apart(models, monkeypatch, tmp_pat
         paths.append(tmp_path / folder / "film.png")
         cv2.imwrite(str(paths[-1]), (picture() * 255).astype(np.uint8))
     assert main(["analyze", *map(str, paths), "--out", str(tmp_path / "out")]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film_1", "film_2"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film", "film_2"]
 
 
 def test_command_line_without_weights_stops(monkeypatch, tmp_path, capsys):

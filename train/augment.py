@@ -33,14 +33,14 @@ class GrayParams:
     boxes: tuple[tuple[float, float, float, float, float], ...]
 
 
-def draw_affine(rng: np.random.Generator, mirror_probability: float = 0.15) -> AffineParams:
+def draw_affine(rng: np.random.Generator, mirror_probability: float = 0.15, strength: float = 1.0) -> AffineParams:
     """The paper's rotation, scaling, translation and symmetry (section 2.2.2), wide enough for loose framing."""
-    overall = np.exp(rng.normal(-0.03, 0.13))
-    aspect = np.exp(rng.normal(0.0, 0.08))
+    overall = np.exp(strength * rng.normal(-0.03, 0.13))
+    aspect = np.exp(strength * rng.normal(0.0, 0.08))
     return AffineParams(
-        rotation_deg=float(np.clip(rng.normal(0.0, 6.0), -18, 18)),
+        rotation_deg=float(strength * np.clip(rng.normal(0.0, 6.0), -18, 18)),
         scale=(float(np.clip(overall * aspect, 0.6, 1.4)), float(np.clip(overall / aspect, 0.6, 1.4))),
-        shift=(float(rng.normal(0.0, 0.05)), float(rng.normal(0.0, 0.05))),
+        shift=(float(strength * rng.normal(0.0, 0.05)), float(strength * rng.normal(0.0, 0.05))),
         mirrored=bool(rng.random() < mirror_probability),
     )
 

@@ -7,6 +7,8 @@ from sklearn.metrics import roc_curve
 from torch import Tensor
 from torch.nn import functional
 
+from heartviz.errors import DataError
+
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """The positive number that divides the logits (N, K) for the least cross-entropy. Source: Guo et al. 2017."""
@@ -28,5 +30,7 @@ def choose_operating_point(probabilities: NDArray, labels: Tensor) -> float:
     """The threshold with the largest sensitivity + specificity - 1 (Youden), midway to the next film below."""
     false_rate, true_rate, thresholds = roc_curve(labels.numpy(), probabilities, drop_intermediate=False)
     best = int(np.argmax(true_rate - false_rate))
+    if not np.isfinite(thresholds[best]):
+        raise DataError("On the validation films the model is no better than chance: no operating point can be chosen.")
     below = probabilities[probabilities < thresholds[best]]
     return float((thresholds[best] + (below.max() if below.size else 0.0)) / 2)

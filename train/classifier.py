@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +20,18 @@ from torch.nn import functional
 
 from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
+from heartviz.preprocess import CLASSIFIER_SIZE_PX
 from heartviz.records import ARMS, TASK_CLASSES
 from train.calibrate import choose_operating_point, fit_temperature
-from train.config import parse_config, write_config
+from train.config import run_script
 from train.datasets import cached, compute_features, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
 from train.loop import train_epochs
 from train.metrics import bootstrap_interval
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
+from train.provenance import describe_run, fingerprint, hash_files
+from train.sources import Film
 from train.sources.ctr512 import read_films
 
 
@@ -35,7 +39,7 @@ from train.sources.ctr512 import read_films
 class Config:
     """Train plain VGG16 and VGG+Mask on one task from cached trunk features."""
 
-    task: str = field(metadata={"help": "congenital or heart_size"})
+    task: str = field(metadata={"help": "what is learnt", "choices": tuple(TASK_CLASSES)})
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
     out: Path = field(metadata={"help": "run folder; the tasks share it"})
     segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
@@ -61,9 +65,13 @@ def load_networks(config: Config) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]
     return trunk, segmenter, features
 
 
-def make_features(config: Config, networks: tuple[VGGTrunk, VGGUNet]) -> dict[str, dict[str, Tensor]]:
+def make_features(
+    config: Config, films: list[Film], run: dict[str, Any], networks: tuple[VGGTrunk, VGGUNet]
+) -> dict[str, dict[str, Tensor]]:
     """Cached trunk features of the task's training and validation films."""
-    films, splits = read_films(config.data), read_splits(config.splits)
+    splits = read_splits(config.splits)
+    made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
+    simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "datasets"))
     made = {}
     for number, split in enumerate(("train", "validation")):
         seed, training = config.seed + 100 * number, split == "train"
@@ -75,6 +83,7 @@ def make_features(config: Config, networks: tuple[VGGTrunk, VGGUNet]) -> dict[st
         of_split = films_of(films, splits, split)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
+            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, config.train_copies, seed, split),
             lambda films=of_split, make=make_samples: compute_features(films, make, *networks),
         )
     return made
@@ -111,7 +120,7 @@ def infer_logits(network: VGGClassifier, pooled: Tensor, shared_block4: bool = F
 
 
 def train_arm(
-    config: Config, arm: str, features: dict[str, dict[str, Tensor]], imagenet: dict[str, Tensor]
+    config: Config, arm: str, features: dict[str, dict[str, Tensor]], imagenet: dict[str, Tensor], key: str
 ) -> tuple[VGGClassifier, bool]:
     """The trained classifier of one arm, and whether `features` hold block 4's output already (heart size)."""
     torch.manual_seed(config.seed)
@@ -150,6 +159,7 @@ def train_arm(
         epochs=config.epochs,
         steps_per_epoch=len(features["train"]["label"]) // config.batch_size,
         run_folder=config.out / f"{config.task}_{arm}",
+        key=key,
         validate=validate,
         ema_decay=0.98,
     )
@@ -199,16 +209,17 @@ def main(config: Config) -> None:
     """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
     class_names = TASK_CLASSES[config.task]
     trunk, segmenter, imagenet = load_networks(config)
-    write_config(config, config.out / f"{config.task}_config.json")
-    features = make_features(config, (trunk, segmenter))
-    results: dict = {"task": config.task, "class_names": class_names, "arms": {}}
+    films = read_films(config.data)
+    run = describe_run(config, films, config.splits) | {"segmenter_sha256": hash_files([config.segmenter])}
+    features = make_features(config, films, run, (trunk, segmenter))
+    results: dict = run | {"task": config.task, "class_names": class_names, "arms": {}}
     if config.task == "congenital":
         reader = make_reader().fit(features["train"]["outline"].numpy(), features["train"]["label"].numpy())
         read = reader.predict_proba(features["validation"]["outline"].numpy())
         results["outline_reader"] = score(read, features["validation"], class_names)
         print("outline reader", json.dumps(results["outline_reader"]), flush=True)
     for arm in ARMS:
-        network, shared = train_arm(config, arm, features, imagenet)
+        network, shared = train_arm(config, arm, features, imagenet, fingerprint(run, arm))
         validation = infer_logits(network, features["validation"][arm], shared)
         temperature = fit_temperature(validation, features["validation"]["label"].long())
         probabilities = torch.softmax(validation / temperature, dim=1).numpy()
@@ -227,4 +238,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

@@ -3,10 +3,14 @@
 import argparse
 import dataclasses
 import json
+import sys
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from heartviz.errors import HeartvizError
 
 Config = TypeVar("Config")
 
@@ -22,6 +26,8 @@ def parse_config(config_class: type[Config], argv: list[str] | None = None) -> C
     hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
         options: dict[str, Any] = {"help": field.metadata.get("help", " ")}
+        if "choices" in field.metadata:
+            options["choices"] = field.metadata["choices"]
         hint = hints[field.name]
         if isinstance(hint, types.UnionType):
             hint = next(part for part in typing.get_args(hint) if part is not type(None))
@@ -38,6 +44,15 @@ def parse_config(config_class: type[Config], argv: list[str] | None = None) -> C
         parser.add_argument("--" + field.name.replace("_", "-"), **options)
     values = vars(parser.parse_args(argv))
     return config_class(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def run_script(main: Callable[[Config], None], config_class: type[Config]) -> None:
+    """Runs a script's `main` on its flags; what the user can mend is said in a sentence, with exit status 2."""
+    try:
+        main(parse_config(config_class))
+    except HeartvizError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def write_config(config: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from heartviz.classify import pictures_seen
+from heartviz.errors import DataError
+from heartviz.masks import keep_largest_part
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
@@ -67,11 +70,12 @@ def simulated_samples(
                 params = draw_film(rng, label, severity, group)
                 made = simulate_film(picture, *masks, params)
                 true_masks = (made.heart_mask, made.left_lung_mask, made.right_lung_mask)
+                seen = as_loaded(made.picture)
                 if base_found is None:
-                    yield Sample(made.picture, true_masks, segment(made.picture), index, severity, film)
+                    yield Sample(seen, true_masks, segment(seen), index, severity, film)
                 else:
-                    found = move_masks(masks, params, carried=base_found)
-                    yield Sample(_change_gray(made.picture, rng), true_masks, found, index, severity, film)
+                    found = [roughen(mask, rng) for mask in move_masks(masks, params, carried=base_found)]
+                    yield Sample(_change_gray(seen, rng), true_masks, found, index, severity, film)
 
 
 def heart_size_samples(
@@ -94,8 +98,26 @@ def heart_size_samples(
             rng = np.random.default_rng([seed, number, repeat])
             affine = draw_affine(rng, mirror_probability=0.0)
             moved, moved_masks = apply_affine(affine, picture, masks)
-            _, found = apply_affine(affine, picture, base_found)
+            found = [roughen(mask, rng) for mask in apply_affine(affine, picture, base_found)[1]]
             yield Sample(_change_gray(moved, rng), moved_masks, found, label, ratio, film)
+
+
+def as_loaded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture as it comes back from an 8 bit file through the app: rounded, contrast stretched."""
+    return stretch_contrast((np.rint(picture * 255) / 255).astype(np.float32))
+
+
+def roughen(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """The mask (H, W) with its outline moved in and out smoothly, by a few hundredths of its size.
+
+    A segmenter's masks of its own training films are better than those it gives in use; this takes that away.
+    """
+    height, width = mask.shape
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.012 * max(mask.shape))
+    level = cv2.resize(
+        rng.uniform(-0.4, 0.4, (6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    return keep_largest_part(soft > np.clip(0.5 + level, 0.05, 0.95))
 
 
 def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -166,10 +188,16 @@ def _features_of_group(
     }
 
 
-def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of a file, made and written first when it is missing."""
+def cached(path: Path, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of a file, made and written first when it is missing.
+
+    Raises DataError when the file was made under another key, that is from other films, settings or weights.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(make(), path.with_suffix(".partial"))
+        torch.save({"key": key, "tensors": make()}, path.with_suffix(".partial"))
         path.with_suffix(".partial").replace(path)
-    return torch.load(path, weights_only=True)
+    saved = torch.load(path, weights_only=True)
+    if saved["key"] != key:
+        raise DataError(f"{path} was made with other films, settings or weights: remove it, or give another --out.")
+    return saved["tensors"]

@@ -17,18 +17,19 @@ from tqdm import tqdm
 
 from heartviz.classify import pictures_seen
 from heartviz.errors import SegmentationError
-from heartviz.gate import check_anatomy
+from heartviz.gate import check_anatomy, check_ratio
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, TASK_CLASSES
 from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
 from train.classifier import score
-from train.config import parse_config
+from train.config import run_script
 from train.datasets import Masks, Sample, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
 from train.metrics import MM_PER_PX_AT_512, bootstrap_interval, dice, hausdorff95
 from train.outline_reader import make_reader, outline_features, simulate_features
+from train.provenance import describe_run, hash_text
 from train.signs import CONTOUR_GAIN, SIGN_GROUPS
 from train.sources import Film
 from train.sources.ctr512 import read_films
@@ -86,7 +87,7 @@ def _summarise(rows: list[dict]) -> dict:
         "limits_of_agreement": (bias - spread, bias + spread),
     }
     order = np.argsort([row["heart_dice"] for row in rows])[:3]
-    summary["worst_hearts"] = [(rows[i]["film"].split("/")[1][-24:], round(rows[i]["heart_dice"], 3)) for i in order]
+    summary["worst_hearts"] = [(hash_text(rows[i]["film"])[:12], round(rows[i]["heart_dice"], 3)) for i in order]
     return summary
 
 
@@ -94,7 +95,8 @@ def segment_as_in_use(models: Models, picture: NDArray[np.float32]) -> Masks | N
     """Heart, left and right lung mask as the app finds them, or None where its gate would refuse the film."""
     found = segment_film(picture, models.trunk, models.segmenter)
     try:
-        check_anatomy(found)
+        check_anatomy(found, picture)
+        check_ratio(measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask))
     except SegmentationError:
         return None
     return found.heart_mask, found.left_lung_mask, found.right_lung_mask
@@ -176,10 +178,12 @@ def main(config: Config) -> None:
     films, splits = read_films(config.data), read_splits(config.splits)
     held_out, train_films = films_of(films, splits, config.split), films_of(films, splits, "train")
     models = load_models(config.weights)
-    results = {
+    results = describe_run(config, films, config.splits) | {
         "command": f"python -m train.evaluate --data DIR --split {config.split} --seed {config.seed}",
         "split": config.split,
-        "films": len(held_out),
+        "held_out": len(held_out),
+        "training_films": len(train_films),
+        "validation_films": len(films_of(films, splits, "validation")),
         "models": dict(models.sha256),
         "segmenter": measure_segmenter(models, held_out),
         "heart_size": measure_heart_size(models, held_out),
@@ -190,4 +194,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

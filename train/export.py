@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from heartviz.errors import DataError
 from heartviz.manifest import CLASSIFIERS, save_weights, write_manifest
 from heartviz.models import VGGTrunk
 from heartviz.models.vgg import load_block_weights
 from heartviz.records import TASK_CLASSES
-from train.config import parse_config
+from train.config import run_script
 from train.pretrained import read_imagenet_features
 
 TRAINED_ON = {
@@ -86,6 +87,11 @@ def main(config: Config) -> None:
             "lower_from": None if task == "congenital" else f"congenital_{arm}",
             "card": _card(name, results),
         }
+    other = [name for name, entry in files.items() if results and results["models"].get(name) != entry["sha256"]]
+    if other:
+        raise DataError(
+            f"{config.results} measures other files than these ({', '.join(other)}): run train.evaluate again."
+        )
     write_manifest(config.out, files)
     for name, entry in files.items():
         (config.out / f"{name}.md").write_text(_card_text(name, entry), encoding="utf-8")
@@ -105,8 +111,9 @@ def _metric_lines(name: str, results: dict) -> list[str]:
     if name == "segmenter":
         return [
             f"{source}: heart Dice {_interval(of['heart_dice'], 'mean')}, "
-            f"lungs Dice {_interval(of['lungs_dice'], 'mean')}, heart HD95 {of['heart_hd95_mm']['mean']:.1f} mm-"
-            f"equivalent, cardiothoracic ratio error {of['ratio']['mean_absolute_error']:.4f} mean absolute; n = {of['n']} films held out"
+            f"lungs Dice {_interval(of['lungs_dice'], 'mean')}, heart HD95 {of['heart_hd95_mm']['mean']:.1f} "
+            f"mm-equivalent, cardiothoracic ratio error {of['ratio']['mean_absolute_error']:.4f} mean absolute; "
+            f"n = {of['n']} films held out"
             for source, of in results["segmenter"].items()
         ]
     task, arm = CLASSIFIERS[name]
@@ -161,4 +168,4 @@ def _card_text(name: str, entry: dict) -> str:
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

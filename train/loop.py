@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from heartviz.errors import DataError
+
 WARMUP_STEPS = 50
 
 
@@ -20,13 +22,15 @@ def train_epochs(
     epochs: int,
     steps_per_epoch: int,
     run_folder: Path,
+    key: str,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     ema_decay: float = 0.99,
 ) -> nn.Module:
     """The model with exponentially averaged weights after `epochs`; resumes from `run_folder/checkpoint.pt`.
 
     Forward and backward passes run in bfloat16 where the processor has it (autocast); weights stay float32. Each
-    epoch's loss and `validate` numbers are appended to `run_folder/log.jsonl`.
+    epoch's loss and `validate` numbers are appended to `run_folder/log.jsonl`. Raises DataError when the checkpoint was
+    written under another `key`, that is by a run with other films or settings.
     """
     run_folder.mkdir(parents=True, exist_ok=True)
     checkpoint_path = run_folder / "checkpoint.pt"
@@ -42,6 +46,9 @@ def train_epochs(
     first_epoch = 0
     if checkpoint_path.exists():
         saved = torch.load(checkpoint_path, weights_only=True)
+        if saved.get("key") != key:
+            raise DataError(f"{checkpoint_path} is of a run with other settings: remove it, or give another --out.")
+        torch.set_rng_state(saved["random_state"])
         model.load_state_dict(saved["model"])
         averaged.load_state_dict(saved["averaged"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -73,6 +80,8 @@ def train_epochs(
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "epoch": epoch,
+            "key": key,
+            "random_state": torch.get_rng_state(),
         }
         torch.save(state, checkpoint_path.with_suffix(".partial"))
         checkpoint_path.with_suffix(".partial").replace(checkpoint_path)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from heartviz.masks import mask_contour
-from train.config import parse_config
+from train.config import run_script
 from train.folds import films_of, read_splits
 from train.signs import CLASSES, CONTOUR_GAIN, draw_film, draw_severity
 from train.simulate import move_masks
@@ -85,4 +85,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

@@ -16,11 +16,12 @@ from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import normalise, square_frame, stretch_contrast
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
-from train.config import parse_config, write_config
+from train.config import run_script
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
 from train.pretrained import read_imagenet_features
+from train.provenance import describe_run, fingerprint
 from train.sources import Film
 from train.sources.ctr512 import read_films
 
@@ -33,10 +34,13 @@ class Config:
     out: Path = field(metadata={"help": "run folder: checkpoints, log, segmenter.safetensors"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file; drawn when missing"})
-    sizes_px: tuple[int, ...] = field(default=(224, 320), metadata={"help": "picture size of each stage"})
-    epochs: tuple[int, ...] = field(default=(12, 6), metadata={"help": "epochs of each stage"})
-    rates: tuple[float, ...] = field(default=(1.0, 0.4), metadata={"help": "learning-rate factor of each stage"})
-    batch_size: int = field(default=8, metadata={"help": "films a step"})
+    sizes_px: tuple[int, ...] = field(default=(224, 320, 320), metadata={"help": "picture size of each stage"})
+    epochs: tuple[int, ...] = field(default=(12, 8, 10), metadata={"help": "epochs of each stage"})
+    rates: tuple[float, ...] = field(default=(1.0, 0.4, 1.5), metadata={"help": "learning-rate factor of each stage"})
+    augmentations: tuple[float, ...] = field(
+        default=(1.0, 1.0, 0.6), metadata={"help": "of each stage: share of films changed in gray, strength of affine"}
+    )
+    batch_size: int = field(default=4, metadata={"help": "films a step"})
     encoder_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
     decoder_rate: float = field(default=1e-3, metadata={"help": "learning rate of the decoder"})
     seed: int = field(default=0, metadata={"help": "seed of splits, order and augmentation"})
@@ -48,25 +52,32 @@ def load_sample(film: Film) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 
 
 def make_sample(
-    picture: NDArray[np.float32], masks: NDArray[np.bool_], size_px: int, rng: np.random.Generator | None
+    picture: NDArray[np.float32],
+    masks: NDArray[np.bool_],
+    size_px: int,
+    rng: np.random.Generator | None,
+    strength: float = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Picture (s, s) and soft masks (3, s, s) at the model's size; augmented unless `rng` is None."""
     if rng is not None:
-        picture, masks = apply_affine(draw_affine(rng), picture, masks)
-        picture = stretch_contrast(apply_gray(draw_gray(rng), picture))
+        picture, masks = apply_affine(draw_affine(rng, strength=strength), picture, masks)
+        if rng.random() < strength:
+            picture = stretch_contrast(apply_gray(draw_gray(rng), picture))
     frame = square_frame(picture.shape, size_px)
     return frame.to_model(picture), np.stack([frame.to_model(mask.astype(np.float32)) for mask in masks])
 
 
 def iterate_batches(
-    samples: list[tuple[NDArray, NDArray]], size_px: int, batch_size: int, seed: int
+    samples: list[tuple[NDArray, NDArray]], size_px: int, batch_size: int, seed: int, strength: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of augmented batches in random order, made one ahead in a thread; the last short batch is left out."""
     order = np.random.default_rng(seed).permutation(len(samples))
     groups = [order[start : start + batch_size] for start in range(0, len(order) - batch_size + 1, batch_size)]
 
     def make(group: NDArray) -> tuple[Tensor, Tensor]:
-        made = [make_sample(*samples[index], size_px, np.random.default_rng([seed, index])) for index in group]
+        made = [
+            make_sample(*samples[index], size_px, np.random.default_rng([seed, index]), strength) for index in group
+        ]
         pictures, masks = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
         return normalise(pictures[:, None]), masks
 
@@ -102,7 +113,7 @@ def main(config: Config) -> None:
     train_samples = [load_sample(film) for film in films_of(films, splits, "train")]
     validation_samples = [load_sample(film) for film in films_of(films, splits, "validation")]
     print(f"{len(train_samples)} training films, {len(validation_samples)} validation films", flush=True)
-    write_config(config, config.out / "config.json")
+    run = describe_run(config, films, config.splits)
 
     features = read_imagenet_features(config.imagenet)
     trunk = VGGTrunk().eval().to(memory_format=torch.channels_last)
@@ -120,8 +131,8 @@ def main(config: Config) -> None:
     encoder = [*model.block4.parameters(), *model.block5.parameters()]
     encoder_ids = {id(parameter) for parameter in encoder}
     decoder = [parameter for parameter in model.parameters() if id(parameter) not in encoder_ids]
-    stages = zip(config.sizes_px, config.epochs, config.rates, strict=True)
-    for number, (size_px, epochs, factor) in enumerate(stages):
+    stages = zip(config.sizes_px, config.epochs, config.rates, config.augmentations, strict=True)
+    for number, (size_px, epochs, factor, strength) in enumerate(stages):
         print(f"stage {number + 1}: {size_px} px, {epochs} epochs", flush=True)
         trained = train_epochs(
             model,
@@ -129,21 +140,24 @@ def main(config: Config) -> None:
                 {"params": encoder, "lr": factor * config.encoder_rate},
                 {"params": decoder, "lr": factor * config.decoder_rate},
             ],
-            lambda epoch, size=size_px, stage=number: iterate_batches(
-                train_samples, size, config.batch_size, seed=config.seed + 1000 * stage + epoch
+            lambda epoch, size=size_px, stage=number, strength=strength: iterate_batches(
+                train_samples, size, config.batch_size, config.seed + 1000 * stage + epoch, strength
             ),
             loss_of_batch,
             epochs=epochs,
             steps_per_epoch=len(train_samples) // config.batch_size,
             run_folder=config.out / f"stage{number + 1}_{size_px}px",
+            key=fingerprint(run, number),
             validate=lambda network, size=size_px: validation_scores(trunk, network, validation_samples, size),
         )
         model.load_state_dict(trained.state_dict())
     save_file(
         {name: value.contiguous() for name, value in model.state_dict().items()}, config.out / "segmenter.safetensors"
     )
-    (config.out / "done.json").write_text(json.dumps({"films": len(train_samples)}) + "\n", encoding="utf-8")
+    scores = validation_scores(trunk, model, validation_samples, config.sizes_px[-1])
+    result = run | {"training_films": len(train_samples), "validation_films": len(validation_samples), "dice": scores}
+    (config.out / "segmenter_results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

@@ -15,15 +15,18 @@ from heartviz.records import TASK_CLASSES
 CLASSES = TASK_CLASSES["congenital"]
 SIGN_GROUPS = ("contour", "vessels", "both")
 # One factor on every contour amplitude, set so that a reader of the true outline gets 0.70 to 0.75 over four classes.
-CONTOUR_GAIN = 2.0
+CONTOUR_GAIN = 2.2
 PENETRANCE = 0.9
 SEVERITY_RANGE = (0.35, 1.0)
 # Natural variation put on every outline, Normal too: half of the JSRT outline's SD along the normal (0.025 W).
 JITTER_W = 0.0125
 JITTER_BUMPS = 4
-CONTROL_COUNT = 5
-# Size of the control displacements: the range of what the contour signs come to on the film.
-CONTROL_RANGE_W = (0.015, 0.065)
+CONTROL_COUNT = 4
+# Controls are drawn to the size and smoothness that the contour signs come to on the film.
+CONTROL_RANGE_W = (0.03, 0.11)
+CONTROL_SIGMA_RANGE_W = (0.07, 0.11)
+# Places (x, y in the thorax box) that vessel signs change: knob, pulmonary trunk, hila, right arch. No control there.
+VESSEL_PLACES_XY = ((0.60, 0.36), (0.64, 0.44), (0.35, 0.50), (0.68, 0.48), (0.43, 0.36))
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ CONTOUR_SIGNS: Mapping[str, Mapping[str, tuple[ContourBump, ...]]] = {
         "diaphragmatic_surface": (ContourBump(-85, 0.1, shift_w=(0.0, 0.01)),),
     },
     "TOF": {
-        "pulmonary_bay": (ContourBump(50, 0.08, outward_w=-0.03),),
-        "apex_up": (ContourBump(-28, 0.09, shift_w=(0.01, -0.05)),),
-        "lifted_surface": (ContourBump(-65, 0.09, shift_w=(0.0, -0.02)),),
+        "pulmonary_bay": (ContourBump(52, 0.09, outward_w=-0.032),),
+        "apex_up": (ContourBump(-30, 0.11, shift_w=(0.01, -0.045)),),
+        "lifted_surface": (ContourBump(-75, 0.11, shift_w=(0.0, -0.015)),),
     },
 }
 
@@ -165,7 +168,8 @@ def _draw_vessel_signs(
     if shown["knob"]:
         swell = {"ASD": -0.3, "VSD": -0.1, "TOF": 0.25}[label] * severity
         if label == "TOF" and right_arch:
-            bumps += [PlaceBump((0.60, 0.36), 0.05, swell=-0.4), PlaceBump((0.43, 0.36), 0.05, shift_w=(-0.03, 0.0))]
+            bumps.append(PlaceBump((0.60, 0.36), 0.05, swell=-0.4 * severity))
+            bumps.append(PlaceBump((0.43, 0.36), 0.05, shift_w=(-0.03 * severity, 0.0)))
             names.append("right_arch")
         else:
             bumps.append(PlaceBump((0.60, 0.36), 0.05, swell=swell))
@@ -178,11 +182,14 @@ def _draw_vessel_signs(
 
 
 def _draw_control(rng: np.random.Generator) -> PlaceBump:
-    size = rng.uniform(*CONTROL_RANGE_W)
-    direction = rng.uniform(0, 2 * np.pi)
+    while True:
+        place = rng.uniform(0.05, 0.95), rng.uniform(0.0, 1.0)
+        if all(np.hypot(place[0] - x, place[1] - y) > 0.12 for x, y in VESSEL_PLACES_XY):
+            break
+    size, direction = rng.uniform(*CONTROL_RANGE_W), rng.uniform(0, 2 * np.pi)
     return PlaceBump(
-        place_xy=(float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.0, 1.0))),
-        sigma_w=0.065,
+        place_xy=(float(place[0]), float(place[1])),
+        sigma_w=float(rng.uniform(*CONTROL_SIGMA_RANGE_W)),
         shift_w=(float(size * np.cos(direction)), float(size * np.sin(direction))),
     )
 

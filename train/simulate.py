@@ -14,20 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from heartviz.errors import DataError
+from heartviz.errors import DataError, HeartvizError
 from heartviz.masks import mask_contour
 from heartviz.preprocess import stretch_contrast
-from train.config import parse_config, write_config
-from train.signs import CLASSES, CONTOUR_GAIN, SIGN_GROUPS, FilmParams, PlaceBump, draw_film, draw_severity
+from heartviz.radiograph import load_radiograph
+from train.config import run_script, write_config
+from train.signs import CLASSES, CONTOUR_GAIN, SIGN_GROUPS, ContourBump, FilmParams, PlaceBump, draw_film, draw_severity
+from train.sources import read_mask
 
 FIELD_SIZE_PX = 128  # displacement fields are drawn on a grid this wide and enlarged: they are smooth
 LEAST_JACOBIAN = 0.3
+LEAST_CHANCE_JACOBIAN = 0.5  # of jitter and controls alone, so that they leave room for the signs
+FILM_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm")
 CAUSE_THRESHOLD = 0.02  # of the stretched gray range: a smaller change is no cause
 
 
 @dataclass(frozen=True)
 class SimulatedFilm:
-    """A film with signs: picture float32 (H, W) in 0..1, masks and cause bool (H, W), and how it was drawn."""
+    """A film with signs: picture float32 (H, W) in 0..1, masks and cause bool (H, W), and how it was drawn.
+
+    `sign_factor` is what was left of the outline signs' strength so that nothing folds; 1 in most films.
+    """
 
     picture: NDArray[np.float32]
     heart_mask: NDArray[np.bool_]
@@ -35,6 +42,7 @@ class SimulatedFilm:
     right_lung_mask: NDArray[np.bool_]
     cause_mask: NDArray[np.bool_]
     params: FilmParams
+    sign_factor: float
 
 
 @dataclass(frozen=True)
@@ -68,9 +76,10 @@ def simulate_film(
     anatomy = _measure_anatomy(heart_mask, left_lung_mask | right_lung_mask)
     vessels = _extract_vessels(picture, anatomy)
     masks = (heart_mask, left_lung_mask, right_lung_mask)
+    factor = _displacement_field(anatomy, params)[1]
     made, moved = _render(picture, vessels, masks, anatomy, params)
     without, _ = _render(picture, vessels, masks, anatomy, params.without_signs())
-    return SimulatedFilm(made, *moved, np.abs(made - without) > CAUSE_THRESHOLD, params)
+    return SimulatedFilm(made, *moved, np.abs(made - without) > CAUSE_THRESHOLD, params, factor)
 
 
 def _measure_anatomy(heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]) -> _Anatomy:
@@ -80,6 +89,8 @@ def _measure_anatomy(heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_
     small_heart = cv2.resize(heart_mask.astype(np.float32), grid_wh, interpolation=cv2.INTER_AREA) > 0.5
     small_lungs = cv2.resize(lungs_mask.astype(np.float32), grid_wh, interpolation=cv2.INTER_AREA) > 0.5
     rows, cols = np.flatnonzero(small_lungs.any(axis=1)), np.flatnonzero(small_lungs.any(axis=0))
+    if rows.size < 8 or cols.size < 8:
+        raise DataError("The lung masks are too small to carry a sign: give both whole lungs.")
     top, left = float(rows[0]), float(cols[0])
     thorax_height, thorax_width = float(rows[-1] - rows[0] + 1), float(cols[-1] - cols[0] + 1)
     outline = mask_contour(small_heart).astype(np.float64)
@@ -123,23 +134,29 @@ def _smooth_ring(values: NDArray[np.float64], radius: int) -> NDArray[np.float64
     return np.convolve(padded, np.ones(2 * radius + 1) / (2 * radius + 1), mode="valid")
 
 
-def _displacement_field(anatomy: _Anatomy, params: FilmParams) -> NDArray[np.float32]:
-    """Displacement on the grid, (rows, cols, 2) in grid pixels; its mapping keeps a Jacobian of at least 0.3.
+def _displacement_field(anatomy: _Anatomy, params: FilmParams) -> tuple[NDArray[np.float32], float]:
+    """Displacement on the grid (rows, cols, 2) in grid pixels, and the factor left of the signs' strength.
 
-    Where it would stretch more, the signs, jitter and great vessels together are made weaker first, then the controls.
+    Jitter and controls come first and are the same with and without signs; then the signs are made weaker as a whole
+    until the mapping's Jacobian is at least 0.3.
     """
-    wanted = np.zeros((*anatomy.outline_distance.shape, 2), np.float32)
-    for bump in (*params.sign_bumps, *params.jitter):
+    # Controls keep off the outline: they mark places that carry no sign.
+    off_outline = np.clip(anatomy.outline_distance / (0.07 * anatomy.thorax[3]) - 0.7, 0.0, 1.0)[..., None]
+    chance = _outline_field(anatomy, params.jitter) + off_outline * _place_field(anatomy, params.controls)
+    signs = _outline_field(anatomy, params.sign_bumps) + _place_field(anatomy, params.vessel_bumps)
+    fade = anatomy.wall_fade[..., None]
+    base, _ = _limit_stretching(chance * fade, np.zeros_like(chance), LEAST_CHANCE_JACOBIAN)
+    return _limit_stretching(signs * fade, base, LEAST_JACOBIAN)
+
+
+def _outline_field(anatomy: _Anatomy, bumps: Sequence[ContourBump]) -> NDArray[np.float32]:
+    field = np.zeros((*anatomy.outline_distance.shape, 2), np.float32)
+    for bump in bumps:
         nearest = int(np.abs((anatomy.angle_deg - bump.angle_deg + 180.0) % 360.0 - 180.0).argmin())
         right, down = bump.shift_w
         moved = anatomy.thorax[3] * (bump.outward_w * anatomy.normal[nearest] + np.array([down, right]))
-        wanted += _weight_about(anatomy, anatomy.outline[nearest], bump.sigma_w)[1] * moved.astype(np.float32)
-    wanted += _place_field(anatomy, params.vessel_bumps)
-    wanted = _limit_stretching(wanted * anatomy.wall_fade[..., None])
-    # Controls keep off the outline: they mark places that carry no sign.
-    off_outline = np.clip(anatomy.outline_distance / (0.07 * anatomy.thorax[3]) - 0.7, 0.0, 1.0)[..., None]
-    controls = _place_field(anatomy, params.controls) * off_outline * anatomy.wall_fade[..., None]
-    return _limit_stretching(controls, on_top_of=wanted)
+        field += _weight_about(anatomy, anatomy.outline[nearest], bump.sigma_w)[1] * moved.astype(np.float32)
+    return field
 
 
 def _place_field(anatomy: _Anatomy, bumps: Sequence[PlaceBump]) -> NDArray[np.float32]:
@@ -162,13 +179,14 @@ def _weight_about(
     return away, np.exp(-0.5 * (away**2).sum(axis=-1, keepdims=True) / (sigma_w * anatomy.thorax[3]) ** 2)
 
 
-def _limit_stretching(field: NDArray[np.float32], on_top_of: NDArray[np.float32] | float = 0.0) -> NDArray[np.float32]:
-    """The sum, with `field` made weaker as a whole until the mapping's Jacobian is at least 0.3."""
-    for _ in range(60):
-        if _least_jacobian(field + on_top_of) >= LEAST_JACOBIAN:
-            break
-        field = field * 0.94
-    return (field + on_top_of).astype(np.float32)
+def _limit_stretching(
+    field: NDArray[np.float32], base: NDArray[np.float32], least_jacobian: float
+) -> tuple[NDArray[np.float32], float]:
+    """base + factor * field, and the factor: the largest 0.94 ** n with which the Jacobian is at least the limit."""
+    factor = 1.0
+    while factor > 0.02 and _least_jacobian(base + factor * field) < least_jacobian:
+        factor *= 0.94
+    return (base + factor * field).astype(np.float32), factor
 
 
 def _least_jacobian(field: NDArray[np.float32]) -> float:
@@ -204,7 +222,7 @@ def _sampling_maps(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Columns and rows of the film that each pixel of the simulated film is taken from, as cv2.remap wants them."""
     height, width = shape
-    field = cv2.resize(_displacement_field(anatomy, params), (width, height), interpolation=cv2.INTER_CUBIC)
+    field = cv2.resize(_displacement_field(anatomy, params)[0], (width, height), interpolation=cv2.INTER_CUBIC)
     row_grid, col_grid = np.mgrid[:height, :width].astype(np.float32)
     return col_grid - field[..., 1] / np.float32(anatomy.scale[1]), row_grid - field[..., 0] / np.float32(
         anatomy.scale[0]
@@ -268,34 +286,34 @@ class Config:
     out: Path = field(metadata={"help": "gets png/, heart/, left_lung/, right_lung/, cause/ and labels.csv"})
     seed: int = field(default=0, metadata={"help": "same seed and films, same bytes"})
     per_class: int = field(default=1, metadata={"help": "simulated films of each class from each film"})
-    signs: str = field(default="both", metadata={"help": f"signs that diseased films carry: {', '.join(SIGN_GROUPS)}"})
+    signs: str = field(default="both", metadata={"help": "signs that diseased films carry", "choices": SIGN_GROUPS})
     contour_gain: float = field(default=CONTOUR_GAIN, metadata={"help": "factor on the outline signs' amplitude"})
 
 
-def read_gray(path: Path) -> NDArray[np.float32]:
-    """Gray values of a picture file in 0..1, float32 (H, W), of 8 or 16 bit."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise DataError(f"Cannot read {path.name} as a picture.")
-    if image.ndim == 3:
-        image = cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2GRAY)
-    return image.astype(np.float32) / np.iinfo(image.dtype).max
+def find_mask(folder: Path, film_path: Path) -> Path:
+    """The mask of a film in a folder: the same name, or the same stem as .png. Raises DataError when there is none."""
+    for path in (folder / film_path.name, folder / f"{film_path.stem}.png"):
+        if path.exists():
+            return path
+    raise DataError(f"no mask {film_path.stem}.png in {folder.name}/: every film needs one of the same name there")
 
 
 def main(config: Config) -> None:
     """Writes the simulated films; a film without readable masks is listed with its reason and left out."""
-    paths = sorted(path for path in config.films.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif"))
+    paths = sorted(path for path in config.films.glob("*") if path.suffix.lower() in FILM_SUFFIXES)
     if not paths:
-        raise DataError(f"No film (png, jpg, tif) in {config.films}.")
+        raise DataError(f"No film ({', '.join(FILM_SUFFIXES)}) in {config.films}.")
+    if len({path.stem for path in paths}) < len(paths):
+        raise DataError("Two films differ in their ending only: rename one, the simulated films are named by the stem.")
     for folder in ("png", "heart", "left_lung", "right_lung", "cause"):
         (config.out / folder).mkdir(parents=True, exist_ok=True)
     write_config(config, config.out / "config.json")
     rows, refused = [], []
     for number, path in enumerate(tqdm(paths, unit="film")):
         try:
-            picture = read_gray(path)
+            picture = load_radiograph(path).pixels
             masks = [
-                read_gray(folder / path.name) > 0.5 for folder in (config.heart, config.left_lung, config.right_lung)
+                read_mask(find_mask(folder, path)) for folder in (config.heart, config.left_lung, config.right_lung)
             ]
             if any(mask.shape != picture.shape for mask in masks):
                 raise DataError(f"Masks of {path.name} are not of the film's size {picture.shape}.")
@@ -306,13 +324,24 @@ def main(config: Config) -> None:
                     made = simulate_film(picture, *masks, params)
                     name = f"{path.stem}_{label}_{repeat}.png"
                     _write_film(made, config.out, name)
-                    rows.append([name, path.name, label, f"{params.severity:.4f}", "|".join(params.signs)])
-        except DataError as error:
+                    rows.append(
+                        [
+                            name,
+                            path.name,
+                            label,
+                            f"{params.severity:.4f}",
+                            "|".join(params.signs),
+                            f"{made.sign_factor:.3f}",
+                        ]
+                    )
+        except HeartvizError as error:
             refused.append([path.name, str(error)])
     with (config.out / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["file", "base_film", "class", "severity", "signs"], *rows])
+        csv.writer(file).writerows([["file", "base_film", "class", "severity", "signs", "sign_factor"], *rows])
     for name, reason in refused:
         print(f"left out {name}: {reason}")
+    if not rows:
+        raise DataError("No film could be used; the reasons stand above.")
     print(f"{len(rows)} simulated films from {len(paths) - len(refused)} films in {config.out}")
 
 
@@ -324,4 +353,4 @@ def _write_film(made: SimulatedFilm, out: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(parse_config(Config))
+    run_script(main, Config)

@@ -54,16 +54,17 @@ def attribute_sensitivity(
     arm: Arm,
     target_class: str,
     gradient_for: GradientFor,
-    keep_graph: bool = False,
 ) -> Attribution:
     """The absolute gradient of the class's contrast logit by gray value, on the film: float32 (H, W), never negative.
 
     `gray` is the leaf that `logits` (K,) were computed from. For "picture_seen" the gradient is by the gray value the
     network was shown; for "film" by the film's own, which for VGG+Mask is 0.2 times as large outside the heart mask
-    (H, W) by the chain rule. NaN where the network saw nothing. Source: the paper's sensitivity analysis (section 3),
-    which takes the class probability; the contrast logit does not vanish where the softmax saturates.
+    (H, W) by the chain rule. Values are per pixel of the network's picture and enlarged to the film: the contrast
+    stretch and the resizing, one factor for the whole film, are not differentiated. NaN where the network saw nothing.
+    Source: the paper's sensitivity analysis (section 3), which takes the class probability; the contrast logit does
+    not vanish where the softmax saturates.
     """
-    (gradient,) = torch.autograd.grad(contrast_logit(logits, class_index), gray, retain_graph=keep_graph)
+    (gradient,) = torch.autograd.grad(contrast_logit(logits, class_index), gray, retain_graph=True)
     values = frame.to_original(gradient[0, 0].abs().numpy())
     if gradient_for == "film" and arm == "mask":
         values = np.where(heart_mask, values, values * np.float32(OUTSIDE_GRAY_RATIO))

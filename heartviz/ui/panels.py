@@ -98,7 +98,15 @@ def answer_card(report: Report, task: str, arm: Arm) -> str:
     return (
         f'<div class="hv-answer hv-{arm}" data-testid="answer-{arm}"><h3>{plots.ARM_NAMES[arm]}</h3>'
         f'<p class="hv-says">says <b>{escape(CLASS_NAMES.get(prediction.label, prediction.label))}</b></p>'
-        f'<dl>{rows}</dl><p class="hv-fine">{SEEN_CAPTIONS[arm]}</p></div>'
+        f'<dl>{rows}</dl>{_operating_note(prediction)}<p class="hv-fine">{SEEN_CAPTIONS[arm]}</p></div>'
+    )
+
+
+def _operating_note(prediction: Prediction) -> str:
+    return "".join(
+        f'<p class="hv-fine">{escape(CLASS_NAMES.get(name, name))} is said from {100 * threshold:.0f} % on: '
+        "the threshold that told the 40 validation films apart best.</p>"
+        for name, threshold in prediction.operating_point.items()
     )
 
 

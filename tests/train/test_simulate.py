@@ -73,6 +73,41 @@ def test_ratio_grows_with_severity_for_vsd():
     assert ratios[0] < ratios[1] < ratios[2]
 
 
+@pytest.mark.parametrize("label", CLASSES[1:])
+def test_film_and_twin_differ_only_about_the_signs(label):
+    """Jitter and controls are not made weaker because signs are there: far from every sign nothing differs."""
+    anatomy = simulate._measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
+    for seed in range(8):
+        drawn = params(label, 1.0, "contour", seed)
+        differs = simulate._displacement_field(anatomy, drawn)[0]
+        differs = np.abs(differs - simulate._displacement_field(anatomy, drawn.without_signs())[0]).max(axis=2)
+        near = np.zeros(differs.shape, bool)
+        for bump in drawn.sign_bumps:
+            turn = np.abs((anatomy.angle_deg - bump.angle_deg + 180) % 360 - 180)
+            away, _ = simulate._weight_about(anatomy, anatomy.outline[turn.argmin()], bump.sigma_w)
+            near |= np.hypot(*np.moveaxis(away, 2, 0)) < 4 * bump.sigma_w * anatomy.thorax[3]
+        # exp(-8) of a displacement of at most 0.15 W, on a grid whose thorax is 95 px wide.
+        assert differs[~near].max(initial=0) < 0.01
+
+
+def test_controls_are_of_the_signs_size_and_smoothness():
+    signs, controls = [], []
+    for seed in range(300):
+        drawn = params(CLASSES[1 + seed % 3], draw_severity(np.random.default_rng(seed), "VSD"), "contour", seed)
+        signs += [np.hypot(bump.outward_w, np.hypot(*bump.shift_w)) for bump in drawn.sign_bumps]
+        controls += [np.hypot(*bump.shift_w) for bump in drawn.controls]
+        assert all(0.07 <= bump.sigma_w <= 0.11 for bump in (*drawn.sign_bumps, *drawn.controls))
+    for quantile in (0.5, 0.9):
+        assert 0.5 < np.quantile(signs, quantile) / np.quantile(controls, quantile) < 1.5
+
+
+def test_no_sign_is_left_at_severity_zero():
+    for label in CLASSES:
+        for seed in range(20):
+            made = simulate_film(picture(), *MASKS, params(label, 0.0, "both", seed))
+            assert not made.cause_mask.any()
+
+
 def test_controls_leave_the_outline_where_it_is():
     controls = tuple(PlaceBump((x, 0.5), 0.065, shift_w=(0.05, 0.0)) for x in (0.2, 0.5, 0.8))
     heart, _, _ = move_masks(MASKS, replace(quiet(), controls=controls))
@@ -84,8 +119,10 @@ def test_controls_leave_the_outline_where_it_is():
 def test_mapping_never_folds(label):
     anatomy = simulate._measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
     for seed in range(20):
-        field = simulate._displacement_field(anatomy, draw_film(np.random.default_rng(seed), label, 1.0, "both", 4.0))
+        params = draw_film(np.random.default_rng(seed), label, 1.0, "both", 4.0)
+        field, factor = simulate._displacement_field(anatomy, params)
         assert simulate._least_jacobian(field) >= 0.29
+        assert 0 < factor <= 1
 
 
 def test_vessel_gain_changes_lungs_only_and_keeps_their_mean_gray():

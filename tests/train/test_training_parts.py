@@ -167,6 +167,7 @@ def test_loop_learns_and_resumes_to_the_same_weights(tmp_path):
             epochs=epochs,
             steps_per_epoch=4 * total // epochs,
             run_folder=folder,
+            key="one",
             ema_decay=0.9,
         )
 

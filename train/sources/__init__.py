@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.errors import DataError
+from heartviz.radiograph import load_radiograph
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,19 @@ class Film:
 
     def read_pixels(self) -> NDArray[np.float32]:
         """Gray values in 0..1, float32 (H, W)."""
-        return _read_gray(self.image_path).astype(np.float32) / 255.0
+        return load_radiograph(self.image_path).pixels
 
     def read_masks(self) -> NDArray[np.bool_]:
         """Heart, patient's left lung and patient's right lung, bool (3, H, W)."""
         paths = (self.heart_path, self.left_lung_path, self.right_lung_path)
         if None in paths:
             raise DataError(f"Film {self.film_id} of {self.source} has no masks.")
-        return np.stack([_read_gray(path) > 127 for path in paths])
+        return np.stack([read_mask(path) for path in paths])
 
 
-def _read_gray(path: Path) -> NDArray[np.uint8]:
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """A mask file as bool (H, W): True above half of its brightest value, so 0/1 and 0/255 both work."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise DataError(f"Cannot read {path} as a picture. Unpack the data set again, or remove the file from it.")
-    return image
+        raise DataError(f"Cannot read {path} as a mask. Unpack the data set again, or remove the film from it.")
+    return image > 0.5 * max(int(image.max()), 1)
