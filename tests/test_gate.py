@@ -8,7 +8,6 @@ from heartviz.gate import check_anatomy, check_ratio
 from heartviz.records import CardiothoracicRatio, Segmentation
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
-
 LOWER_HALF = np.arange(301)[:, None] > 150
 
 

@@ -1,12 +1,6 @@
 """The Analyze page in a real browser: a film goes in, the numbers come out, nothing leaves the computer."""
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,12 +9,10 @@ import numpy as np
 import pytest
 
 from heartviz.phantom import draw_chest
+from tests.browser.serving import CHROMIUM, CHROMIUM_ARGUMENTS, serve
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-START_WITHIN_S, SHOW_WITHIN_MS = 90, 60_000
 pytestmark = pytest.mark.browser
+SHOW_WITHIN_MS = 60_000
 if CHROMIUM is None:
     pytest.skip("no Chromium on the PATH: apt-get install chromium", allow_module_level=True)
 sync_playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed").sync_playwright
@@ -35,33 +27,8 @@ def uploads(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(uploads):
     """The demo with the fake engine on a free port of this computer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(uploads)}
-    with (uploads / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.serve_fake", str(port)],
-            cwd=ROOT, env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/", server)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _wait_for(address: str, server: subprocess.Popen) -> None:
-    until = time.monotonic() + START_WITHIN_S
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            assert server.poll() is None, "the server ended"
-            assert time.monotonic() < until, "the server did not answer"
-            time.sleep(0.3)
+    with serve([sys.executable, "-m", "tests.browser.serve_fake"], uploads) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -165,4 +132,4 @@ def test_a_drawn_example_is_one_click_and_says_that_it_is_drawn(page, place):
 def test_the_about_tab_says_what_the_models_learned_from(page):
     page.get_by_role("tab", name="About").click()
     page.get_by_text("396 films of adults").last.wait_for()
-    assert page.get_by_role("heading", name="Limits").is_visible()
+    page.get_by_role("heading", name="Limits").wait_for()
