@@ -1,0 +1,90 @@
+"""The README's results as Markdown, from the numbers of `train.evaluate`: `python -m train.tables`."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from train.config import run_script
+
+ARM_TITLES = {"plain": "Plain VGG16", "mask": "VGG+Mask", "outline_reader": "Reader of the true outline"}
+GROUP_TITLES = {"both": "contour and vessel signs", "contour": "contour signs only", "vessels": "vessel signs only"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Print the results of train.evaluate as Markdown tables."""
+
+    results: Path = field(default=Path("weights/results.json"), metadata={"help": "JSON of train.evaluate"})
+
+
+def make_tables(results: dict) -> str:
+    """Three tables, each with n, split and intervals: segmenter, heart size, congenital signs."""
+    parts = [
+        f"Measured by `{results['command']}` on the {results['held_out']} films of the `{results['split']}` part of "
+        f"`weights/splits.csv`, which nothing was trained or tuned on ({results['training_films']} films trained, "
+        f"{results['validation_films']} validated). Brackets: 95 % bootstrap interval by film.",
+        "",
+        "**Outlines** (real films, hand-drawn masks; HD95 in mm-equivalent, 0.7 mm a pixel at 512):",
+        "",
+        "| source | n | heart Dice | lungs Dice | heart HD95 | ratio: mean abs. error | ratio: bias, limits |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for source, of in results["segmenter"].items():
+        ratio = of["ratio"]
+        low, high = ratio["limits_of_agreement"]
+        parts.append(
+            f"| {source} | {of['n']} | {_with_interval(of['heart_dice'], 'mean')} | "
+            f"{_with_interval(of['lungs_dice'], 'mean')} | {_with_interval(of['heart_hd95_mm'], 'mean', 1)} | "
+            f"{_with_interval(ratio, 'mean_absolute_error', 4)} | {ratio['bias']:+.4f}, {low:+.3f} to {high:+.3f} |"
+        )
+    parts += [
+        "",
+        "**Heart size** (real films, Enlarged: ratio of the masks above 0.50; at the stored operating point):",
+        "",
+        "| model | n | AUROC | accuracy | sensitivity | specificity | worst group (source x class) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for arm in ("plain", "mask"):
+        of = results["heart_size"][arm]
+        low, high = of["auroc_interval"]
+        parts.append(
+            f"| {ARM_TITLES[arm]} | {of['n']} | {of['auroc']:.3f} [{low:.3f}, {high:.3f}] | "
+            f"{_with_interval(of, 'accuracy')} | {of['sensitivity']:.3f} | {of['specificity']:.3f} | "
+            f"{of['worst_group']:.3f} |"
+        )
+    parts += [
+        "",
+        "**Congenital signs** (SIMULATED on real films; accuracy over Normal, VSD, ASD, TOF; chance 0.25):",
+        "",
+        "| signs | model | n | accuracy | AUROC | Normal | VSD | ASD | TOF | severity low / mid / high | worst group |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for group, title in GROUP_TITLES.items():
+        for model, model_title in ARM_TITLES.items():
+            if model in results["congenital"][group]:
+                parts.append(_congenital_row(title, model_title, results["congenital"][group][model]))
+    return "\n".join(parts)
+
+
+def _congenital_row(title: str, model_title: str, of: dict) -> str:
+    classes = " | ".join(f"{value:.2f}" for value in of["by_class"].values())
+    thirds = " / ".join(f"{value:.2f}" for value in of["by_severity_third"].values())
+    auroc = f"{of['auroc_one_vs_rest']:.3f}" if "auroc_one_vs_rest" in of else "-"
+    return (
+        f"| {title} | {model_title} | {of['n']} | {_with_interval(of, 'accuracy')} | {auroc} | {classes} | {thirds} | "
+        f"{of['worst_group']:.2f} |"
+    )
+
+
+def _with_interval(values: dict, name: str, digits: int = 3) -> str:
+    low, high = values["interval"]
+    return f"{values[name]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def main(config: Config) -> None:
+    """Prints the tables."""
+    print(make_tables(json.loads(config.results.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    run_script(main, Config)
