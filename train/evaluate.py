@@ -45,6 +45,7 @@ class Config:
     split: str = field(default="test", metadata={"help": "split that is measured"})
     weights: str = field(default="local", metadata={"help": "as HEARTVIZ_WEIGHTS"})
     per_class: int = field(default=1, metadata={"help": "simulated films of each class from each film"})
+    single_sign_step: int = field(default=2, metadata={"help": "films with contour or vessel signs alone: every Nth"})
     seed: int = field(default=7, metadata={"help": "seed of the simulation"})
 
 
@@ -135,10 +136,11 @@ def measure_congenital(models: Models, films: list[Film], train_films: list[Film
     class_names = TASK_CLASSES["congenital"]
     for group in SIGN_GROUPS:
         segment = partial(segment_as_in_use, models)
+        chosen = films if group == "both" else films[:: config.single_sign_step]
         samples = simulated_samples(
-            list(enumerate(films)), segment, config.per_class, config.seed, group, training=False
+            list(enumerate(chosen)), segment, config.per_class, config.seed, group, training=False
         )
-        total = 4 * config.per_class * len(films)
+        total = 4 * config.per_class * len(chosen)
         probabilities, part, lost = predict_samples(models, tqdm(samples, total=total), "congenital")
         results[group] = {arm: score(probabilities[arm], part, class_names) for arm in ARMS} | {"not_segmented": lost}
         if group != "vessels":
