@@ -1,7 +1,11 @@
 """The README says what commands print, and its commands are those that run."""
 
+import hashlib
 import json
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from train.tables import make_tables
 
@@ -24,3 +28,18 @@ def test_ci_runs_the_readmes_test_command():
 def test_intended_use_is_said():
     assert "not a medical device" in README
     assert "simulated" in README.lower()
+
+
+def test_manifest_names_the_commit_that_holds_the_files():
+    """Whoever pushes this repository to a hub has each file under the commit that the manifest names."""
+    manifest = json.loads((ROOT / "weights" / "manifest.json").read_text(encoding="utf-8"))
+    for entry in manifest["files"].values():
+        shown = subprocess.run(
+            ["git", "show", f"{entry['hub_commit']}:weights/{entry['file']}"],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        if shown.returncode != 0:
+            pytest.skip(f"commit {entry['hub_commit'][:8]} is not in this copy's history (no git, or a shallow clone)")
+        assert hashlib.sha256(shown.stdout).hexdigest() == entry["sha256"]
