@@ -344,7 +344,7 @@ def test_path_string_bytearray_and_radiograph(tmp_path: Path) -> None:
 
 
 def test_missing_path(tmp_path: Path) -> None:
-    with pytest.raises(RadiographError, match="There is no file at .*gone.png. Check the path") as caught:
+    with pytest.raises(RadiographError, match="There is no file gone.png at the path given") as caught:
         load_radiograph(tmp_path / "gone.png")
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
