@@ -98,7 +98,7 @@ def test_an_error_of_a_later_stage_leaves_no_panel_either(compute, report):
 
 
 def test_an_unforeseen_error_tells_nothing_of_the_film_to_page_or_log(compute, report, caplog):
-    compute.analyze = raiser(RuntimeError("/tmp/gradio/Mustermann_Erika.dcm"))
+    compute.analyze = raiser(RuntimeError("uploads/Mustermann_Erika.dcm"))
     with caplog.at_level(logging.DEBUG):
         view = run(compute, lambda: report.radiograph)[-1]
     assert is_cleared(view)
