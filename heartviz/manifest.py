@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from heartviz.errors import WeightsError
+from heartviz.preprocess import PREPROCESSING
 from heartviz.records import ARMS, TASK_CLASSES, Arm
 
 MANIFEST_FORMAT = 1
@@ -49,7 +50,7 @@ def read_manifest(folder: Path) -> Mapping[str, Any]:
 
 def write_manifest(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Path:
     """Path of the manifest written to `folder` with the entry of each model, checked as when it is read."""
-    manifest = {"format": MANIFEST_FORMAT, "files": dict(files)}
+    manifest = {"format": MANIFEST_FORMAT, "preprocessing": dict(PREPROCESSING), "files": dict(files)}
     _check_manifest(manifest)
     path = folder / MANIFEST_FILE
     path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -61,6 +62,11 @@ def _check_manifest(manifest: Any) -> None:
     files = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         raise WeightsError(f"{MANIFEST_FILE} is not of format {MANIFEST_FORMAT}. Use weights and code of one release.")
+    if (prepared := manifest.get("preprocessing")) != PREPROCESSING:
+        raise WeightsError(
+            f"{MANIFEST_FILE}: the weights want films prepared as {prepared!r}, this code prepares them as "
+            f"{dict(PREPROCESSING)!r}. Use weights and code of one release."
+        )
     if set(files) != set(ARCHITECTURES):
         raise WeightsError(f"{MANIFEST_FILE} must name {', '.join(ARCHITECTURES)}; it names {', '.join(files)}.")
     for name, entry in files.items():

@@ -9,6 +9,7 @@ import torch
 
 from heartviz import manifest, weights
 from heartviz.errors import WeightsError
+from heartviz.preprocess import PREPROCESSING
 from tests.release import CHECKPOINTS, COMMIT, change_manifest
 
 pytest_plugins = ["tests.release"]
@@ -72,10 +73,20 @@ def test_manifest_without_a_model_is_refused(weights_folder):
         manifest.write_manifest(weights_folder, files)
 
 
+def test_weights_for_other_preprocessing_are_refused(weights_folder):
+    path = weights_folder / "manifest.json"
+    content = json.loads(path.read_text())
+    content["preprocessing"]["classifier_size_px"] = 224
+    path.write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match="this code prepares them as"):
+        weights.load_models()
+
+
 def test_manifest_comes_back_as_written(weights_folder, tmp_path):
     files = manifest.read_manifest(weights_folder)["files"]
     assert manifest.write_manifest(tmp_path, files) == tmp_path / "manifest.json"
-    assert manifest.read_manifest(tmp_path) == {"format": 1, "files": files}
+    read = manifest.read_manifest(tmp_path)
+    assert read == {"format": 1, "preprocessing": dict(PREPROCESSING), "files": files}
     assert set(manifest.ARCHITECTURES) == set(CHECKPOINTS)
 
 

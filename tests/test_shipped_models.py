@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from heartviz import analyze, load_models
 from heartviz.__main__ import main
-from heartviz.errors import HeartvizError
+from heartviz.errors import DataError, HeartvizError
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.phantom import draw_chest
 from heartviz.records import ARMS
 from train.folds import films_of, read_splits
 from train.metrics import dice
+from train.precision import compare_releases
 from train.sources.ctr512 import read_films
 
 pytestmark = pytest.mark.slow
@@ -28,6 +30,18 @@ def models():
 
 def test_files_are_under_120_mb(models):
     assert sum(entry["bytes"] for entry in models.manifest["files"].values()) < 120e6
+
+
+def test_release_that_changes_results_is_not_shipped(models):
+    chests = [draw_chest(seed)[0] for seed in (1, 2)]
+    same = compare_releases(models, models, chests)
+    # Sums of convolutions are not ordered alike from run to run.
+    assert same["films"] == 2
+    assert same["answers_changed"] == 0
+    assert max(same["largest_change"].values()) < 1e-4
+    warmer = {key: replace(model, temperature=2 * model.temperature) for key, model in models.classifiers.items()}
+    with pytest.raises(DataError, match="Half precision changes results"):
+        compare_releases(replace(models, classifiers=warmer), models, chests)
 
 
 def test_drawn_chests_are_read_rightly(models):

@@ -31,6 +31,7 @@ from train.metrics import bootstrap_interval
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
 from train.provenance import describe_run, fingerprint, hash_files
+from train.signs import SIGN_GROUPS
 from train.sources import Film
 from train.sources.ctr512 import read_films
 
@@ -45,10 +46,14 @@ class Config:
     segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
-    train_copies: int = field(default=2, metadata={"help": "copies of a training film (and class, in congenital)"})
+    train_groups: tuple[str, ...] = field(
+        default=("both", "both", "contour", "contour", "vessels"),
+        metadata={"help": "congenital: signs of each copy of a training film and class", "choices": SIGN_GROUPS},
+    )
+    train_copies: int = field(default=4, metadata={"help": "heart size: copies of a training film"})
     epochs: int = field(default=4, metadata={"help": "passes over the training films"})
     batch_size: int = field(default=16, metadata={"help": "films a step"})
-    block_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
+    block_rate: float = field(default=1e-4, metadata={"help": "learning rate of blocks 4 and 5"})
     head_rate: float = field(default=1e-3, metadata={"help": "learning rate of the last layer"})
     label_smoothing: float = field(default=0.05, metadata={"help": "label smoothing"})
     seed: int = field(default=0, metadata={"help": "seed of simulation, order and dropout"})
@@ -72,18 +77,19 @@ def make_features(
     splits = read_splits(config.splits)
     made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
     simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "datasets"))
+    copies = config.train_groups if config.task == "congenital" else config.train_copies
     made = {}
     for number, split in enumerate(("train", "validation")):
         seed, training = config.seed + 100 * number, split == "train"
         if config.task == "congenital":
-            copies = config.train_copies if training else 1
-            make_samples = partial(simulated_samples, per_class=copies, seed=seed, group="both", training=training)
+            groups = config.train_groups if training else SIGN_GROUPS
+            make_samples = partial(simulated_samples, groups=groups, seed=seed, training=training)
         else:
             make_samples = partial(heart_size_samples, repeats=config.train_copies, seed=seed, training=training)
         of_split = films_of(films, splits, split)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
-            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, config.train_copies, seed, split),
+            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, copies, seed, split),
             lambda films=of_split, make=make_samples: compute_features(films, make, *networks),
         )
     return made
@@ -144,8 +150,12 @@ def train_arm(
 
     def validate(model: nn.Module) -> dict[str, float]:
         logits, labels = infer_logits(model, features["validation"][arm], shared), features["validation"]["label"]
-        loss = functional.cross_entropy(logits, labels.long()).item()
-        return {"validation_loss": loss, "validation_accuracy": (logits.argmax(1) == labels).float().mean().item()}
+        right = (logits.argmax(1) == labels).float()
+        scores = {"validation_loss": functional.cross_entropy(logits, labels.long()).item()}
+        if shared:
+            return scores | {"validation_accuracy": right.mean().item()}
+        groups = features["validation"]["group"]
+        return scores | {name: right[groups == index].mean().item() for index, name in enumerate(SIGN_GROUPS)}
 
     blocks = [p for part in (network.block4, network.block5) for p in part.parameters() if p.requires_grad]
     trained = train_epochs(
@@ -205,6 +215,21 @@ def score(probabilities: NDArray, part: dict[str, Tensor], class_names: tuple[st
     return result
 
 
+def score_groups(probabilities: NDArray, part: dict[str, Tensor], class_names: tuple[str, ...]) -> dict:
+    """`score` of the films with each group of signs apart; of all films for heart size."""
+    if len(class_names) == 2:
+        return score(probabilities, part, class_names)
+    scores = {}
+    for index, group in enumerate(SIGN_GROUPS):
+        chosen = part["group"] == index
+        scores[group] = score(
+            probabilities[chosen.numpy()],
+            {name: part[name][chosen] for name in ("label", "source", "film", "severity")},
+            class_names,
+        )
+    return scores
+
+
 def main(config: Config) -> None:
     """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
     class_names = TASK_CLASSES[config.task]
@@ -214,9 +239,10 @@ def main(config: Config) -> None:
     features = make_features(config, films, run, (trunk, segmenter))
     results: dict = run | {"task": config.task, "class_names": class_names, "arms": {}}
     if config.task == "congenital":
-        reader = make_reader().fit(features["train"]["outline"].numpy(), features["train"]["label"].numpy())
+        drawn = features["train"]["group"] != SIGN_GROUPS.index("vessels")
+        reader = make_reader().fit(*(features["train"][name][drawn].numpy() for name in ("outline", "label")))
         read = reader.predict_proba(features["validation"]["outline"].numpy())
-        results["outline_reader"] = score(read, features["validation"], class_names)
+        results["outline_reader"] = score_groups(read, features["validation"], class_names)
         print("outline reader", json.dumps(results["outline_reader"]), flush=True)
     for arm in ARMS:
         network, shared = train_arm(config, arm, features, imagenet, fingerprint(run, arm))
@@ -227,7 +253,7 @@ def main(config: Config) -> None:
         if len(class_names) == 2:
             labels = features["validation"]["label"]
             operating_point = {class_names[1]: choose_operating_point(probabilities[:, 1], labels)}
-        scores = score(probabilities, features["validation"], class_names)
+        scores = score_groups(probabilities, features["validation"], class_names)
         results["arms"][arm] = {"temperature": temperature, "operating_point": operating_point, "validation": scores}
         print(arm, json.dumps(results["arms"][arm]), flush=True)
         state = {name: value.contiguous() for name, value in network.state_dict().items()}

@@ -24,7 +24,7 @@ from heartviz.records import ARMS, TASK_CLASSES
 from heartviz.segment import segment_film
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
 from train.outline_reader import outline_features
-from train.signs import draw_film, draw_severity
+from train.signs import SIGN_GROUPS, draw_film, draw_severity
 from train.simulate import move_masks, simulate_film
 from train.sources import Film
 
@@ -41,7 +41,8 @@ class Sample:
     """One film for a classifier, before the networks: picture (H, W) in 0..1, label, where it comes from.
 
     `true_masks` and `found_masks` are heart, left and right lung as drawn by hand and as the segmenter found them;
-    `severity` is that of the signs, or for heart size the true cardiothoracic ratio.
+    `severity` is that of the signs, or for heart size the true cardiothoracic ratio; `group` the signs' place in
+    SIGN_GROUPS (0 for heart size).
     """
 
     picture: NDArray[np.float32]
@@ -50,13 +51,15 @@ class Sample:
     label: int
     severity: float
     film: Film
+    group: int = 0
 
 
 def simulated_samples(
-    films: Sequence[NumberedFilm], segment: Segment, per_class: int, seed: int, group: str, training: bool
+    films: Sequence[NumberedFilm], segment: Segment, groups: Sequence[str], seed: int, training: bool
 ) -> Iterator[Sample]:
-    """Every film with the signs of each class, `per_class` times; same seed and number, same film.
+    """Every film with the signs of each class, once for each of `groups` (of SIGN_GROUPS, may repeat).
 
+    Same seed, number and place in `groups`, same film.
     For training the base film is segmented once and what was found is moved with the film, which costs a tenth, and
     gray levels are changed at random; otherwise each simulated film is segmented itself, as in use.
     """
@@ -64,18 +67,19 @@ def simulated_samples(
         picture, masks = film.read_pixels(), film.read_masks()
         base_found = segment(stretch_contrast(picture)) if training else None
         for index, label in enumerate(TASK_CLASSES["congenital"]):
-            for repeat in range(per_class):
+            for repeat, group in enumerate(groups):
                 rng = np.random.default_rng([seed, number, index, repeat])
                 severity = draw_severity(rng, label)
+                group_index = SIGN_GROUPS.index(group)
                 params = draw_film(rng, label, severity, group)
                 made = simulate_film(picture, *masks, params)
                 true_masks = (made.heart_mask, made.left_lung_mask, made.right_lung_mask)
                 seen = as_loaded(made.picture)
                 if base_found is None:
-                    yield Sample(seen, true_masks, segment(seen), index, severity, film)
+                    yield Sample(seen, true_masks, segment(seen), index, severity, film, group_index)
                 else:
                     found = [roughen(mask, rng) for mask in move_masks(masks, params, carried=base_found)]
-                    yield Sample(_change_gray(seen, rng), true_masks, found, index, severity, film)
+                    yield Sample(_change_gray(seen, rng), true_masks, found, index, severity, film, group_index)
 
 
 def heart_size_samples(
@@ -145,7 +149,8 @@ def compute_features(
     """What training needs of each sample, in bfloat16: `plain` and `mask` trunk features after pooling (N, 256, h, w).
 
     A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 others),
-    `film` (place in `films`), and `outline`, the outline reader's features of the true masks.
+    `film` (place in `films`), `group` (place in SIGN_GROUPS), and `outline`, the outline reader's features of the true
+    masks.
     """
     numbered = list(enumerate(films))
     groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
@@ -164,7 +169,7 @@ def _use_one_thread() -> None:
 def _features_of_group(
     films: Sequence[NumberedFilm], make_samples: Callable, trunk: VGGTrunk, segmenter: VGGUNet
 ) -> dict[str, NDArray]:
-    rows: dict[str, list] = {name: [] for name in (*ARMS, "label", "severity", "source", "film", "outline")}
+    rows: dict[str, list] = {name: [] for name in (*ARMS, "label", "severity", "source", "film", "group", "outline")}
     numbers = {film.film_id: number for number, film in films}
     for sample in make_samples(films, partial(segment_masks, trunk, segmenter)):
         heart_mask, lungs_mask = sample.found_masks[0], sample.found_masks[1] | sample.found_masks[2]
@@ -180,6 +185,7 @@ def _features_of_group(
         rows["severity"].append(sample.severity)
         rows["source"].append(int(sample.film.source != "jsrt"))
         rows["film"].append(numbers[sample.film.film_id])
+        rows["group"].append(sample.group)
         rows["outline"].append(outline_features(sample.true_masks[0], sample.true_masks[1] | sample.true_masks[2]))
     return {
         name: np.stack(values) if name in ARMS else np.array(values, np.float32)

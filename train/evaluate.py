@@ -137,9 +137,8 @@ def measure_congenital(models: Models, films: list[Film], train_films: list[Film
     for group in SIGN_GROUPS:
         segment = partial(segment_as_in_use, models)
         chosen = films if group == "both" else films[:: config.single_sign_step]
-        samples = simulated_samples(
-            list(enumerate(chosen)), segment, config.per_class, config.seed, group, training=False
-        )
+        groups = (group,) * config.per_class
+        samples = simulated_samples(list(enumerate(chosen)), segment, groups, config.seed, training=False)
         total = 4 * config.per_class * len(chosen)
         probabilities, part, lost = predict_samples(models, tqdm(samples, total=total), "congenital")
         results[group] = {arm: score(probabilities[arm], part, class_names) for arm in ARMS} | {"not_segmented": lost}

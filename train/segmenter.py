@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from heartviz.errors import DataError
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import normalise, square_frame, stretch_contrast
@@ -21,7 +22,7 @@ from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
 from train.pretrained import read_imagenet_features
-from train.provenance import describe_run, fingerprint
+from train.provenance import describe_run, fingerprint, hash_files
 from train.sources import Film
 from train.sources.ctr512 import read_films
 
@@ -33,6 +34,7 @@ class Config:
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
     out: Path = field(metadata={"help": "run folder: checkpoints, log, segmenter.safetensors"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
+    start: Path | None = field(default=None, metadata={"help": "go on from this segmenter.safetensors"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file; drawn when missing"})
     sizes_px: tuple[int, ...] = field(default=(224, 320, 320), metadata={"help": "picture size of each stage"})
     epochs: tuple[int, ...] = field(default=(12, 8, 10), metadata={"help": "epochs of each stage"})
@@ -113,7 +115,7 @@ def main(config: Config) -> None:
     train_samples = [load_sample(film) for film in films_of(films, splits, "train")]
     validation_samples = [load_sample(film) for film in films_of(films, splits, "validation")]
     print(f"{len(train_samples)} training films, {len(validation_samples)} validation films", flush=True)
-    run = describe_run(config, films, config.splits)
+    run = describe_run(config, films, config.splits) | {"start_sha256": hash_files([config.start])}
 
     features = read_imagenet_features(config.imagenet)
     trunk = VGGTrunk().eval().to(memory_format=torch.channels_last)
@@ -122,6 +124,10 @@ def main(config: Config) -> None:
     model = VGGUNet().to(memory_format=torch.channels_last)
     for number in (4, 5):
         load_block_weights(getattr(model, f"block{number}"), number, features)
+    if config.start is not None:
+        if not config.start.exists():
+            raise DataError(f"No file {config.start}. --start takes the segmenter.safetensors of an earlier run.")
+        model.load_state_dict({name: value.float() for name, value in load_file(config.start).items()})
 
     def loss_of_batch(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         with torch.no_grad():
