@@ -76,7 +76,7 @@ def make_features(
     """Cached trunk features of the task's training and validation films."""
     splits = read_splits(config.splits)
     made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
-    simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "datasets"))
+    simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp", "datasets"))
     copies = config.train_groups if config.task == "congenital" else config.train_copies
     made = {}
     for number, split in enumerate(("train", "validation")):

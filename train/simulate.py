@@ -15,16 +15,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from heartviz.errors import DataError, HeartvizError
-from heartviz.masks import mask_contour
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
 from train.config import run_script, write_config
-from train.signs import CLASSES, CONTOUR_GAIN, SIGN_GROUPS, ContourBump, FilmParams, PlaceBump, draw_film, draw_severity
+from train.signs import CLASSES, CONTOUR_GAIN, SIGN_GROUPS, FilmParams, draw_film, draw_severity
 from train.sources import read_mask
+from train.warp import Anatomy, displacement_field, measure_anatomy, move_mask, sampling_maps
 
-FIELD_SIZE_PX = 128  # displacement fields are drawn on a grid this wide and enlarged: they are smooth
-LEAST_JACOBIAN = 0.3
-LEAST_CHANCE_JACOBIAN = 0.5  # of jitter and controls alone, so that they leave room for the signs
 FILM_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm")
 CAUSE_THRESHOLD = 0.02  # of the stretched gray range: a smaller change is no cause
 
@@ -45,19 +42,6 @@ class SimulatedFilm:
     sign_factor: float
 
 
-@dataclass(frozen=True)
-class _Anatomy:
-    """What the displacements need to know of a film, on the small grid: outline points and angles, thorax, walls."""
-
-    scale: NDArray[np.float64]  # grid pixels per film pixel, (row, col)
-    outline: NDArray[np.float64]  # (points, 2) grid rows and cols
-    angle_deg: NDArray[np.float64]
-    normal: NDArray[np.float64]  # (points, 2) outward, row and col
-    thorax: tuple[float, float, float, float]  # top, left, height, width in grid pixels
-    outline_distance: NDArray[np.float32]
-    wall_fade: NDArray[np.float32]
-
-
 def simulate_film(
     picture: NDArray[np.float32],
     heart_mask: NDArray[np.bool_],
@@ -73,130 +57,16 @@ def simulate_film(
     if not (heart_mask.any() and left_lung_mask.any() and right_lung_mask.any()):
         raise DataError("The heart mask or a lung mask is empty: give masks of the heart and of both lungs.")
     picture = stretch_contrast(picture)
-    anatomy = _measure_anatomy(heart_mask, left_lung_mask | right_lung_mask)
+    anatomy = measure_anatomy(heart_mask, left_lung_mask | right_lung_mask)
     vessels = _extract_vessels(picture, anatomy)
     masks = (heart_mask, left_lung_mask, right_lung_mask)
-    factor = _displacement_field(anatomy, params)[1]
+    factor = displacement_field(anatomy, params)[1]
     made, moved = _render(picture, vessels, masks, anatomy, params)
     without, _ = _render(picture, vessels, masks, anatomy, params.without_signs())
     return SimulatedFilm(made, *moved, np.abs(made - without) > CAUSE_THRESHOLD, params, factor)
 
 
-def _measure_anatomy(heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]) -> _Anatomy:
-    height, width = heart_mask.shape
-    grid_wh = (FIELD_SIZE_PX, max(16, round(FIELD_SIZE_PX * height / width)))
-    scale = np.array([grid_wh[1] / height, grid_wh[0] / width])
-    small_heart = cv2.resize(heart_mask.astype(np.float32), grid_wh, interpolation=cv2.INTER_AREA) > 0.5
-    small_lungs = cv2.resize(lungs_mask.astype(np.float32), grid_wh, interpolation=cv2.INTER_AREA) > 0.5
-    rows, cols = np.flatnonzero(small_lungs.any(axis=1)), np.flatnonzero(small_lungs.any(axis=0))
-    if rows.size < 8 or cols.size < 8:
-        raise DataError("The lung masks are too small to carry a sign: give both whole lungs.")
-    top, left = float(rows[0]), float(cols[0])
-    thorax_height, thorax_width = float(rows[-1] - rows[0] + 1), float(cols[-1] - cols[0] + 1)
-    outline = mask_contour(small_heart).astype(np.float64)
-    if len(outline) < 8:
-        raise DataError("The heart mask is too small to carry a sign: give the whole heart.")
-    centre = np.argwhere(small_heart).mean(axis=0)
-    away = (outline - centre) / (thorax_height, thorax_width)
-    smooth = np.stack([_smooth_ring(outline[:, axis], 3) for axis in (0, 1)], axis=1)
-    tangent = np.roll(smooth, -2, axis=0) - np.roll(smooth, 2, axis=0)
-    normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    normal *= np.sign((normal * (outline - centre)).sum(axis=1, keepdims=True).mean()) or 1.0
-    on_outline = np.ones(small_heart.shape, np.uint8)
-    on_outline[outline[:, 0].astype(int), outline[:, 1].astype(int)] = 0
-    distance = cv2.distanceTransform(on_outline, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return _Anatomy(
-        scale=scale,
-        outline=outline,
-        angle_deg=np.rad2deg(np.arctan2(-away[:, 0], away[:, 1])),
-        normal=normal,
-        thorax=(top, left, thorax_height, thorax_width),
-        outline_distance=distance,
-        wall_fade=_fade_to_walls(small_lungs, thorax_width),
-    )
-
-
-def _fade_to_walls(lungs: NDArray[np.bool_], thorax_width: float) -> NDArray[np.float32]:
-    """1 inside the chest, 0 at the ribs' inner wall and beyond, so that ribs and arms stay where they are."""
-    cols = np.arange(lungs.shape[1], dtype=np.float32)
-    filled = np.flatnonzero(lungs.any(axis=1))
-    nearest = filled[np.abs(np.arange(lungs.shape[0])[:, None] - filled[None, :]).argmin(axis=1)]
-    first = lungs.argmax(axis=1)[nearest].astype(np.float32)
-    last = (lungs.shape[1] - 1 - lungs[:, ::-1].argmax(axis=1))[nearest].astype(np.float32)
-    first, last = (cv2.GaussianBlur(edge[:, None], (1, 9), 0)[:, 0] for edge in (first, last))
-    inside = np.minimum(cols[None, :] - first[:, None], last[:, None] - cols[None, :]) / (0.07 * thorax_width)
-    return np.clip(inside, 0.0, 1.0).astype(np.float32)
-
-
-def _smooth_ring(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    padded = np.concatenate([values[-radius:], values, values[:radius]])
-    return np.convolve(padded, np.ones(2 * radius + 1) / (2 * radius + 1), mode="valid")
-
-
-def _displacement_field(anatomy: _Anatomy, params: FilmParams) -> tuple[NDArray[np.float32], float]:
-    """Displacement on the grid (rows, cols, 2) in grid pixels, and the factor left of the signs' strength.
-
-    Jitter and controls come first and are the same with and without signs; then the signs are made weaker as a whole
-    until the mapping's Jacobian is at least 0.3.
-    """
-    # Controls keep off the outline: they mark places that carry no sign.
-    off_outline = np.clip(anatomy.outline_distance / (0.07 * anatomy.thorax[3]) - 0.7, 0.0, 1.0)[..., None]
-    chance = _outline_field(anatomy, params.jitter) + off_outline * _place_field(anatomy, params.controls)
-    signs = _outline_field(anatomy, params.sign_bumps) + _place_field(anatomy, params.vessel_bumps)
-    fade = anatomy.wall_fade[..., None]
-    base, _ = _limit_stretching(chance * fade, np.zeros_like(chance), LEAST_CHANCE_JACOBIAN)
-    return _limit_stretching(signs * fade, base, LEAST_JACOBIAN)
-
-
-def _outline_field(anatomy: _Anatomy, bumps: Sequence[ContourBump]) -> NDArray[np.float32]:
-    field = np.zeros((*anatomy.outline_distance.shape, 2), np.float32)
-    for bump in bumps:
-        nearest = int(np.abs((anatomy.angle_deg - bump.angle_deg + 180.0) % 360.0 - 180.0).argmin())
-        right, down = bump.shift_w
-        moved = anatomy.thorax[3] * (bump.outward_w * anatomy.normal[nearest] + np.array([down, right]))
-        field += _weight_about(anatomy, anatomy.outline[nearest], bump.sigma_w)[1] * moved.astype(np.float32)
-    return field
-
-
-def _place_field(anatomy: _Anatomy, bumps: Sequence[PlaceBump]) -> NDArray[np.float32]:
-    top, left, height, width = anatomy.thorax
-    field = np.zeros((*anatomy.outline_distance.shape, 2), np.float32)
-    for bump in bumps:
-        place = np.array([top + bump.place_xy[1] * height, left + bump.place_xy[0] * width])
-        away, weight = _weight_about(anatomy, place, bump.sigma_w)
-        right, down = bump.shift_w
-        field += weight * (bump.swell * away + np.array([down, right], np.float32) * width)
-    return field
-
-
-def _weight_about(
-    anatomy: _Anatomy, place: NDArray[np.float64], sigma_w: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Offsets from a place in grid pixels (rows, cols, 2), and a Gaussian of them (rows, cols, 1)."""
-    shape = anatomy.outline_distance.shape
-    away = np.stack(np.mgrid[: shape[0], : shape[1]], axis=-1).astype(np.float32) - place.astype(np.float32)
-    return away, np.exp(-0.5 * (away**2).sum(axis=-1, keepdims=True) / (sigma_w * anatomy.thorax[3]) ** 2)
-
-
-def _limit_stretching(
-    field: NDArray[np.float32], base: NDArray[np.float32], least_jacobian: float
-) -> tuple[NDArray[np.float32], float]:
-    """base + factor * field, and the factor: the largest 0.94 ** n with which the Jacobian is at least the limit."""
-    factor = 1.0
-    while factor > 0.02 and _least_jacobian(base + factor * field) < least_jacobian:
-        factor *= 0.94
-    return (base + factor * field).astype(np.float32), factor
-
-
-def _least_jacobian(field: NDArray[np.float32]) -> float:
-    """Smallest determinant of the backward mapping x - D(x)."""
-    row_by_row, row_by_col = np.gradient(field[..., 0])
-    col_by_row, col_by_col = np.gradient(field[..., 1])
-    return float(((1 - row_by_row) * (1 - col_by_col) - row_by_col * col_by_row).min())
-
-
-def _extract_vessels(picture: NDArray[np.float32], anatomy: _Anatomy) -> NDArray[np.float32]:
+def _extract_vessels(picture: NDArray[np.float32], anatomy: Anatomy) -> NDArray[np.float32]:
     """Bright thin structures of the film (H, W): white top-hat of the slightly smoothed film, vessels' widths."""
     width_px = anatomy.thorax[3] / anatomy.scale[1]
     smooth = cv2.GaussianBlur(picture, (0, 0), 0.0025 * width_px)
@@ -213,44 +83,28 @@ def move_masks(
     With `carried`, other masks of the same film (a segmenter's) are moved the same way and returned instead.
     """
     heart_mask, left_lung_mask, right_lung_mask = masks
-    sampling = _sampling_maps(_measure_anatomy(heart_mask, left_lung_mask | right_lung_mask), params, heart_mask.shape)
-    return [_move_mask(mask, sampling) for mask in (masks if carried is None else carried)]
-
-
-def _sampling_maps(
-    anatomy: _Anatomy, params: FilmParams, shape: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Columns and rows of the film that each pixel of the simulated film is taken from, as cv2.remap wants them."""
-    height, width = shape
-    field = cv2.resize(_displacement_field(anatomy, params)[0], (width, height), interpolation=cv2.INTER_CUBIC)
-    row_grid, col_grid = np.mgrid[:height, :width].astype(np.float32)
-    return col_grid - field[..., 1] / np.float32(anatomy.scale[1]), row_grid - field[..., 0] / np.float32(
-        anatomy.scale[0]
-    )
-
-
-def _move_mask(mask: NDArray[np.bool_], sampling: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.bool_]:
-    return cv2.remap(mask.astype(np.float32), *sampling, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 0.5
+    sampling = sampling_maps(measure_anatomy(heart_mask, left_lung_mask | right_lung_mask), params, heart_mask.shape)
+    return [move_mask(mask, sampling) for mask in (masks if carried is None else carried)]
 
 
 def _render(
     picture: NDArray[np.float32],
     vessels: NDArray[np.float32],
     masks: tuple[NDArray[np.bool_], ...],
-    anatomy: _Anatomy,
+    anatomy: Anatomy,
     params: FilmParams,
 ) -> tuple[NDArray[np.float32], list[NDArray[np.bool_]]]:
     gained = _change_vessels(picture, vessels, masks, anatomy, params)
-    sampling = _sampling_maps(anatomy, params, picture.shape)
+    sampling = sampling_maps(anatomy, params, picture.shape)
     made = cv2.remap(gained, *sampling, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(made, 0.0, 1.0), [_move_mask(mask, sampling) for mask in masks]
+    return np.clip(made, 0.0, 1.0), [move_mask(mask, sampling) for mask in masks]
 
 
 def _change_vessels(
     picture: NDArray[np.float32],
     vessels: NDArray[np.float32],
     masks: tuple[NDArray[np.bool_], ...],
-    anatomy: _Anatomy,
+    anatomy: Anatomy,
     params: FilmParams,
 ) -> NDArray[np.float32]:
     """The film with vessels of each lung made stronger or weaker, most at the hila, local mean gray kept."""

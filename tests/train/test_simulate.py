@@ -8,7 +8,7 @@ import pytest
 from heartviz.errors import DataError
 from heartviz.measure import measure_cardiothoracic_ratio
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
-from train import simulate
+from train import simulate, warp
 from train.signs import CLASSES, ContourBump, PlaceBump, draw_film, draw_severity
 from train.simulate import Config, move_masks, simulate_film
 
@@ -76,15 +76,15 @@ def test_ratio_grows_with_severity_for_vsd():
 @pytest.mark.parametrize("label", CLASSES[1:])
 def test_film_and_twin_differ_only_about_the_signs(label):
     """Jitter and controls are not made weaker because signs are there: far from every sign nothing differs."""
-    anatomy = simulate._measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
+    anatomy = warp.measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
     for seed in range(8):
         drawn = params(label, 1.0, "contour", seed)
-        differs = simulate._displacement_field(anatomy, drawn)[0]
-        differs = np.abs(differs - simulate._displacement_field(anatomy, drawn.without_signs())[0]).max(axis=2)
+        differs = warp.displacement_field(anatomy, drawn)[0]
+        differs = np.abs(differs - warp.displacement_field(anatomy, drawn.without_signs())[0]).max(axis=2)
         near = np.zeros(differs.shape, bool)
         for bump in drawn.sign_bumps:
             turn = np.abs((anatomy.angle_deg - bump.angle_deg + 180) % 360 - 180)
-            away, _ = simulate._weight_about(anatomy, anatomy.outline[turn.argmin()], bump.sigma_w)
+            away, _ = warp._weight_about(anatomy, anatomy.outline[turn.argmin()], bump.sigma_w)
             near |= np.hypot(*np.moveaxis(away, 2, 0)) < 4 * bump.sigma_w * anatomy.thorax[3]
         # exp(-8) of a displacement of at most 0.15 W, on a grid whose thorax is 95 px wide.
         assert differs[~near].max(initial=0) < 0.01
@@ -117,11 +117,11 @@ def test_controls_leave_the_outline_where_it_is():
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_mapping_never_folds(label):
-    anatomy = simulate._measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
+    anatomy = warp.measure_anatomy(HEART, LEFT_LUNG | RIGHT_LUNG)
     for seed in range(20):
         params = draw_film(np.random.default_rng(seed), label, 1.0, "both", 4.0)
-        field, factor = simulate._displacement_field(anatomy, params)
-        assert simulate._least_jacobian(field) >= 0.29
+        field, factor = warp.displacement_field(anatomy, params)
+        assert warp._least_jacobian(field) >= 0.29
         assert 0 < factor <= 1
 
 
