@@ -29,6 +29,16 @@ def clean_mask(prob: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.
     return fill_holes(keep_largest_part(prob > threshold))
 
 
+def open_mask(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
+    """The union of all discs of a radius that fit into the mask, bool (H, W): tongues thinner than a disc are gone.
+
+    Past the picture's edge the mask counts as going on. A disc larger than the mask leaves it empty.
+    """
+    fits = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius_px
+    to_fitting = cv2.distanceTransform((~fits).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return mask & (to_fitting <= radius_px) if fits.any() else np.zeros_like(mask)
+
+
 def mask_contour(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The longest outer outline of the mask as (points, 2) rows and cols in pixels; (0, 2) for an empty mask."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -5,27 +5,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heartviz.masks import clean_mask
+from heartviz.masks import clean_mask, keep_largest_part, open_mask
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import square_frame, to_model_input
 from heartviz.records import Segmentation
 
 # Outlines are smoothed by this sigma, in px of the 320 px model picture, before they are enlarged.
 SMOOTHING_SIGMA_PX = 1.2
+# Tongues of the heart's mask thinner than twice this, in thorax widths, are cut off: they end in fat or diaphragm at
+# the apex and make the heart too wide. Set on validation films.
+HEART_OPENING_W = 0.03
 
 
 def segment_film(picture: NDArray[np.float32], trunk: VGGTrunk, segmenter: VGGUNet) -> Segmentation:
     """Heart, patient's left and right lung of a film with stretched contrast, float32 (H, W) in 0..1.
 
     Masks are one part each without holes, and empty where nothing was found. Source: paper section 2.2.1; we add the
-    lungs, the largest part and the smoothing.
+    lungs, the largest part and the smoothing, and cut thin tongues off the heart.
     """
     frame = square_frame(picture.shape)
     with torch.inference_mode():
         logits = segmenter(trunk(to_model_input(frame.to_model(picture))))
         probs = torch.sigmoid(logits.float())[0].numpy()
     on_film = [frame.to_original(_smooth(prob), fill=0.0) for prob in probs]
-    return Segmentation(*on_film, *(clean_mask(prob) for prob in on_film))
+    heart_mask, left_lung_mask, right_lung_mask = (clean_mask(prob) for prob in on_film)
+    lung_cols = np.flatnonzero((left_lung_mask | right_lung_mask).any(axis=0))
+    if heart_mask.any() and lung_cols.size:
+        radius_px = HEART_OPENING_W * (lung_cols[-1] - lung_cols[0] + 1)
+        heart_mask = keep_largest_part(open_mask(heart_mask, radius_px))
+    return Segmentation(*on_film, heart_mask, left_lung_mask, right_lung_mask)
 
 
 def _smooth(prob: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from heartviz.masks import clean_mask, dim_outside, fill_holes, keep_largest_part, mask_contour
+from heartviz.masks import clean_mask, dim_outside, fill_holes, keep_largest_part, mask_contour, open_mask
 
 EMPTY = np.zeros((7, 9), bool)
 FULL = np.ones((7, 9), bool)
@@ -57,3 +57,30 @@ def test_dim_outside_is_a_fifth_outside_and_nothing_inside():
     assert dimmed[3, 4] == np.float32(0.5)
     assert abs(float(dimmed[0, 0]) - 0.1) < 1e-7
     assert picture[0, 0] == 0.5  # the argument is left alone
+
+
+def test_opening_cuts_a_thin_tongue_and_keeps_the_rest():
+    mask = np.zeros((60, 81), bool)
+    mask[10:50, 10:45] = True
+    body = mask.copy()
+    mask[28:33, 45:70] = True  # five pixels thick: no disc of radius 4 fits
+    opened = open_mask(mask, 4.0)
+    assert not (opened & ~mask).any()
+    assert not opened[:, 50:].any()
+    # Discs' centres are five pixels inside the body. Of each corner, counted from 1, pixels (1, 1), (1, 2), (2, 1),
+    # (1, 3), (3, 1), (1, 4), (4, 1), (2, 2) lie more than 4 from the centre (5, 5).
+    assert (body & ~opened).sum() == 4 * 8
+    assert opened[12:48, 12:43].all()
+
+
+def test_opening_leaves_a_mask_alone_that_ends_at_the_picture():
+    mask = np.zeros((40, 50), bool)
+    mask[:, :20] = True
+    np.testing.assert_array_equal(open_mask(mask, 5.0), mask)
+
+
+def test_opening_a_small_or_empty_mask_leaves_nothing():
+    mask = np.zeros((40, 50), bool)
+    assert not open_mask(mask, 3.0).any()
+    mask[10:14, 10:14] = True
+    assert not open_mask(mask, 5.0).any()

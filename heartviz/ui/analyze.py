@@ -45,7 +45,7 @@ def draw_examples() -> tuple[Example, ...]:
     examples = []
     for name, seed, heart_scale in (("Drawn chest, normal heart", 1, 1.0), ("Drawn chest, enlarged heart", 2, 1.3)):
         pixels = draw_chest(seed, heart_scale)[0]
-        size = f"{pixels.shape[0]} x {pixels.shape[1]} px"
+        size = f"{pixels.shape[1]} x {pixels.shape[0]} px"
         note = "This is a drawn picture, not a patient's film: the models were not made for drawings."
         examples.append(Example(name, Radiograph(pixels, f"{name}, {size}", messages=(note,))))
     return tuple(examples)

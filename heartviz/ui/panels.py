@@ -86,7 +86,7 @@ def ratio_panel(report: Report) -> str:
         f"{ratio.ratio:.2f} is {side} 0.50, the usual limit for an adult's heart on an upright film taken from behind "
         "(posteroanterior). Lying down, breathing out or being a small child widens a normal heart.</p>"
         f'<ul class="hv-legend">{legend}</ul>'
-        f'<p class="hv-fine">Measured on outlines that a network drew, on a film of {height} x {width} px. '
+        f'<p class="hv-fine">Measured on outlines that a network drew, on a film of {width} x {height} px. '
         "Check them by eye: a wrong outline makes a wrong number.</p></div>"
     )
 
