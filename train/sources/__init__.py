@@ -1,5 +1,6 @@
 """Readers of public data sets: one data set a file, its folder to Films."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,18 @@ from heartviz.errors import DataError
 from heartviz.radiograph import load_radiograph
 
 
+def load_pixels(path: Path) -> NDArray[np.float32]:
+    """Gray values of a film file that the app reads too, float32 (H, W) in 0..1, air dark."""
+    return load_radiograph(path).pixels
+
+
 @dataclass(frozen=True)
 class Film:
-    """One frontal film of a data set with its mask files; nothing is read until asked for."""
+    """One film of a data set with its mask files; nothing is read until asked for.
+
+    `label` is the data set's own word for what the film shows; `view` is "frontal", "lateral" or None where it is not
+    known; `read_fn` reads the film's file.
+    """
 
     film_id: str
     source: str
@@ -22,10 +32,13 @@ class Film:
     heart_path: Path | None = None
     left_lung_path: Path | None = None
     right_lung_path: Path | None = None
+    label: str | None = None
+    view: str | None = None
+    read_fn: Callable[[Path], NDArray[np.float32]] = load_pixels
 
     def read_pixels(self) -> NDArray[np.float32]:
         """Gray values in 0..1, float32 (H, W)."""
-        return load_radiograph(self.image_path).pixels
+        return self.read_fn(self.image_path)
 
     def read_masks(self) -> NDArray[np.bool_]:
         """Heart, patient's left lung and patient's right lung, bool (3, H, W)."""

@@ -31,6 +31,7 @@ def read_films(folder: Path) -> list[Film]:
                     heart_path=masks["heart"],
                     left_lung_path=masks["left_lung"],
                     right_lung_path=masks["right_lung"],
+                    view="frontal",
                 )
             )
     if not films:
