@@ -3,11 +3,23 @@
 Each is drawn first (`draw_*`), then applied (`apply_*`), so that any sample can be made again.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+# The paper's four (section 2.2.2) and why a film may come so; each can be switched off.
+AFFINE_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rotation": "patients stand or lie a little askew",
+        "scaling": "hearts, chests and the distance to the tube differ",
+        "symmetry": "films are laid in mirrored, and a heart may lie on the right; left and right lung are swapped",
+        "translation": "the chest is not always in the middle of the film",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -33,16 +45,29 @@ class GrayParams:
     boxes: tuple[tuple[float, float, float, float, float], ...]
 
 
-def draw_affine(rng: np.random.Generator, mirror_probability: float = 0.15, strength: float = 1.0) -> AffineParams:
-    """The paper's rotation, scaling, translation and symmetry (section 2.2.2), wide enough for loose framing."""
+def draw_affine(
+    rng: np.random.Generator,
+    mirror_probability: float = 0.15,
+    strength: float = 1.0,
+    kinds: Collection[str] = tuple(AFFINE_KINDS),
+) -> AffineParams:
+    """The paper's rotation, scaling, translation and symmetry (section 2.2.2), wide enough for loose framing.
+
+    A kind that is not in `kinds` is drawn and left out, so that the others come as they would with it.
+    """
     overall = np.exp(strength * rng.normal(-0.03, 0.13))
     aspect = np.exp(strength * rng.normal(0.0, 0.08))
-    return AffineParams(
+    drawn = AffineParams(
         rotation_deg=float(strength * np.clip(rng.normal(0.0, 6.0), -18, 18)),
         scale=(float(np.clip(overall * aspect, 0.6, 1.4)), float(np.clip(overall / aspect, 0.6, 1.4))),
         shift=(float(strength * rng.normal(0.0, 0.05)), float(strength * rng.normal(0.0, 0.05))),
         mirrored=bool(rng.random() < mirror_probability),
     )
+    still = {"rotation": {"rotation_deg": 0.0}, "scaling": {"scale": (1.0, 1.0)}}
+    still |= {"symmetry": {"mirrored": False}, "translation": {"shift": (0.0, 0.0)}}
+    for kind in AFFINE_KINDS.keys() - set(kinds):
+        drawn = replace(drawn, **still[kind])
+    return drawn
 
 
 def apply_affine(

@@ -1,7 +1,7 @@
 """Train the VGG-U-Net for heart and lungs: `python -m train.segmenter --data DIR --out DIR`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from heartviz.errors import DataError
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import normalise, square_frame, stretch_contrast
-from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
+from train.augment import AFFINE_KINDS, apply_affine, apply_gray, draw_affine, draw_gray
 from train.config import run_script
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
@@ -42,6 +42,9 @@ class Config:
     augmentations: tuple[float, ...] = field(
         default=(1.0, 1.0, 0.6), metadata={"help": "of each stage: share of films changed in gray, strength of affine"}
     )
+    affine: tuple[str, ...] = field(
+        default=tuple(AFFINE_KINDS), metadata={"help": "affine changes drawn", "choices": tuple(AFFINE_KINDS)}
+    )
     batch_size: int = field(default=4, metadata={"help": "films a step"})
     encoder_rate: float = field(default=5e-5, metadata={"help": "learning rate of blocks 4 and 5"})
     decoder_rate: float = field(default=1e-3, metadata={"help": "learning rate of the decoder"})
@@ -59,10 +62,11 @@ def make_sample(
     size_px: int,
     rng: np.random.Generator | None,
     strength: float = 1.0,
+    affine: Collection[str] = tuple(AFFINE_KINDS),
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Picture (s, s) and soft masks (3, s, s) at the model's size; augmented unless `rng` is None."""
     if rng is not None:
-        picture, masks = apply_affine(draw_affine(rng, strength=strength), picture, masks)
+        picture, masks = apply_affine(draw_affine(rng, strength=strength, kinds=affine), picture, masks)
         if rng.random() < strength:
             picture = stretch_contrast(apply_gray(draw_gray(rng), picture))
     frame = square_frame(picture.shape, size_px)
@@ -70,7 +74,12 @@ def make_sample(
 
 
 def iterate_batches(
-    samples: list[tuple[NDArray, NDArray]], size_px: int, batch_size: int, seed: int, strength: float
+    samples: list[tuple[NDArray, NDArray]],
+    size_px: int,
+    batch_size: int,
+    seed: int,
+    strength: float,
+    affine: Collection[str] = tuple(AFFINE_KINDS),
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of augmented batches in random order, made one ahead in a thread; the last short batch is left out."""
     order = np.random.default_rng(seed).permutation(len(samples))
@@ -78,7 +87,8 @@ def iterate_batches(
 
     def make(group: NDArray) -> tuple[Tensor, Tensor]:
         made = [
-            make_sample(*samples[index], size_px, np.random.default_rng([seed, index]), strength) for index in group
+            make_sample(*samples[index], size_px, np.random.default_rng([seed, index]), strength, affine)
+            for index in group
         ]
         pictures, masks = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
         return normalise(pictures[:, None]), masks
@@ -147,7 +157,7 @@ def main(config: Config) -> None:
                 {"params": decoder, "lr": factor * config.decoder_rate},
             ],
             lambda epoch, size=size_px, stage=number, strength=strength: iterate_batches(
-                train_samples, size, config.batch_size, config.seed + 1000 * stage + epoch, strength
+                train_samples, size, config.batch_size, config.seed + 1000 * stage + epoch, strength, config.affine
             ),
             loss_of_batch,
             epochs=epochs,

@@ -79,6 +79,16 @@ def test_drawn_changes_can_be_made_again_and_stay_in_range():
         assert draw_affine(np.random.default_rng(seed)) == draw_affine(np.random.default_rng(seed))
 
 
+def test_affine_kinds_switched_off_leave_the_others_as_drawn():
+    for seed in range(30):
+        drawn = draw_affine(np.random.default_rng(seed), mirror_probability=0.5)
+        still = draw_affine(np.random.default_rng(seed), mirror_probability=0.5, kinds=())
+        assert still == AffineParams(rotation_deg=0.0, scale=(1.0, 1.0), shift=(0.0, 0.0), mirrored=False)
+        without = draw_affine(np.random.default_rng(seed), mirror_probability=0.5, kinds=("rotation", "symmetry"))
+        assert (without.rotation_deg, without.mirrored) == (drawn.rotation_deg, drawn.mirrored)
+        assert without.scale == (1.0, 1.0)
+
+
 def test_dice_by_hand():
     first, second = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
     first[0, :3] = True
