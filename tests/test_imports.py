@@ -13,7 +13,7 @@ LEVELS = [
     {"manifest", "weights"},
     {"segment", "classify", "gate"},
     {"attribution", "interventions"},
-    {"measure"},
+    {"measure", "bayes"},
     {"pipeline"},
     {"plots"},
     {"report"},
@@ -42,7 +42,20 @@ DOORS = {
         "train",
     },
 }
-NO_TORCH = {"errors", "records", "radiograph", "dicom", "gray", "masks", "measure", "plots", "report", "ui", "phantom"}
+NO_TORCH = {
+    "errors",
+    "records",
+    "radiograph",
+    "dicom",
+    "gray",
+    "masks",
+    "measure",
+    "bayes",
+    "plots",
+    "report",
+    "ui",
+    "phantom",
+}
 
 
 def modules() -> list[Path]:
