@@ -17,7 +17,7 @@ from train.config import parse_config
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
-from train.metrics import bootstrap_interval, dice, hausdorff95
+from train.metrics import average_surface_distance, bootstrap_interval, count_parts, dice, hausdorff95, jaccard
 from train.sources import Film
 from train.sources.ctr512 import read_films
 
@@ -94,6 +94,7 @@ def test_dice_by_hand():
     first[0, :3] = True
     second[0, 1:] = True  # two shared of three each: 2 * 2 / 6
     assert dice(first, second) == pytest.approx(2 / 3)
+    assert jaccard(first, second) == pytest.approx(2 / 4)
     assert np.isnan(dice(first & False, second & False))
 
 
@@ -104,6 +105,23 @@ def test_hausdorff_of_shifted_squares_is_the_shift():
     assert hausdorff95(first, second) == pytest.approx(4.0)
     assert hausdorff95(first, first) == 0.0
     assert np.isnan(hausdorff95(first, first & False))
+
+
+def test_surface_distance_of_nested_squares_by_hand():
+    inner, outer = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    inner[15:20, 15:20] = True
+    outer[14:21, 14:21] = True
+    # Outlines of 16 and 24 pixels, one apart; the outer four corners are sqrt(2) from the inner corners.
+    expected = (16 * 1 + 20 * 1 + 4 * np.sqrt(2)) / 40
+    assert average_surface_distance(inner, outer) == pytest.approx(expected, abs=1e-5)  # float32
+    assert np.isnan(average_surface_distance(inner, inner & False))
+
+
+def test_parts_that_touch_at_a_corner_are_one():
+    mask = np.zeros((6, 7), bool)
+    mask[1, 1] = mask[2, 2] = mask[5, 6] = True
+    assert count_parts(mask) == 2
+    assert count_parts(mask & False) == 0
 
 
 def test_interval_holds_the_mean_and_shrinks_with_n():
