@@ -1,5 +1,7 @@
 """A film's heart and lungs: VGG-U-Net's probabilities on the original frame, and clean masks."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -28,12 +30,17 @@ def segment_film(picture: NDArray[np.float32], trunk: VGGTrunk, segmenter: VGGUN
         logits = segmenter(trunk(to_model_input(frame.to_model(picture))))
         probs = torch.sigmoid(logits.float())[0].numpy()
     on_film = [frame.to_original(_smooth(prob), fill=0.0) for prob in probs]
-    heart_mask, left_lung_mask, right_lung_mask = (clean_mask(prob) for prob in on_film)
+    return Segmentation(*on_film, *clean_masks(on_film))
+
+
+def clean_masks(probs: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.bool_], ...]:
+    """Masks (H, W) of heart, left and right lung from probabilities: one part, no holes, no tongue of the heart."""
+    heart_mask, left_lung_mask, right_lung_mask = (clean_mask(prob) for prob in probs)
     lung_cols = np.flatnonzero((left_lung_mask | right_lung_mask).any(axis=0))
     if heart_mask.any() and lung_cols.size:
         radius_px = HEART_OPENING_W * (lung_cols[-1] - lung_cols[0] + 1)
         heart_mask = keep_largest_part(open_mask(heart_mask, radius_px))
-    return Segmentation(*on_film, heart_mask, left_lung_mask, right_lung_mask)
+    return heart_mask, left_lung_mask, right_lung_mask
 
 
 def _smooth(prob: NDArray[np.float32]) -> NDArray[np.float32]:

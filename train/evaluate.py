@@ -27,7 +27,7 @@ from train.classifier import score
 from train.config import run_script
 from train.datasets import Masks, Sample, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
-from train.metrics import MM_PER_PX_AT_512, bootstrap_interval, dice, hausdorff95
+from train.metrics import bootstrap_interval, score_outlines, summarise_outlines
 from train.outline_reader import make_reader, outline_features, simulate_features
 from train.provenance import describe_run, hash_text
 from train.signs import CONTOUR_GAIN, SIGN_GROUPS
@@ -53,43 +53,18 @@ def measure_segmenter(models: Models, films: Sequence[Film]) -> dict:
     """By source: Dice, HD95, cardiothoracic ratio error and agreement, each with n and a 95 % interval by film."""
     rows = []
     for film in tqdm(films, unit="film"):
-        masks = film.read_masks()
         found = segment_film(stretch_contrast(film.read_pixels()), models.trunk, models.segmenter)
-        error = float("nan")
-        if found.heart_mask.any() and found.lungs_mask.any():
-            measured = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask).ratio
-            error = measured - measure_cardiothoracic_ratio(masks[0], masks[1] | masks[2]).ratio
-        rows.append(
-            {
-                "source": film.source,
-                "film": film.film_id,
-                "heart_dice": dice(found.heart_mask, masks[0]),
-                "lungs_dice": dice(found.lungs_mask, masks[1] | masks[2]),
-                "heart_hd95_mm": hausdorff95(found.heart_mask, masks[0]) * MM_PER_PX_AT_512,
-                "ratio_error": error,
-            }
-        )
-    return {source: _summarise([row for row in rows if row["source"] == source]) for source in ("jsrt", "wingspan")}
-
-
-def _summarise(rows: list[dict]) -> dict:
-    summary: dict = {"n": len(rows)}
-    for name in ("heart_dice", "lungs_dice", "heart_hd95_mm"):
-        values = np.array([row[name] for row in rows])
-        summary[name] = {"mean": float(np.nanmean(values)), "interval": bootstrap_interval(values)}
-        summary[name] |= {"missing": int(np.isnan(values).sum())}
-    errors = np.array([row["ratio_error"] for row in rows])
-    spread = 1.96 * float(np.nanstd(errors, ddof=1))
-    bias = float(np.nanmean(errors))
-    summary["ratio"] = {
-        "mean_absolute_error": float(np.nanmean(np.abs(errors))),
-        "interval": bootstrap_interval(np.abs(errors)),
-        "bias": bias,
-        "limits_of_agreement": (bias - spread, bias + spread),
-    }
-    order = np.argsort([row["heart_dice"] for row in rows])[:3]
-    summary["worst_hearts"] = [(hash_text(rows[i]["film"])[:12], round(rows[i]["heart_dice"], 3)) for i in order]
-    return summary
+        masks = (found.heart_mask, found.left_lung_mask, found.right_lung_mask)
+        rows.append({"source": film.source, "film": film.film_id} | score_outlines(masks, film.read_masks()))
+    summaries = {}
+    for source in ("jsrt", "wingspan"):
+        of_source = [row for row in rows if row["source"] == source]
+        worst = sorted(of_source, key=lambda row: row["heart_dice"])[:3]
+        summaries[source] = summarise_outlines(of_source)
+        summaries[source]["worst_hearts"] = [
+            (hash_text(row["film"])[:12], round(row["heart_dice"], 3)) for row in worst
+        ]
+    return summaries
 
 
 def segment_as_in_use(models: Models, picture: NDArray[np.float32]) -> Masks | None:
