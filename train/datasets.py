@@ -155,14 +155,15 @@ def compute_features(
     numbered = list(enumerate(films))
     groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
     work = partial(_features_of_group, make_samples=make_samples, trunk=trunk, segmenter=segmenter)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         parts = [part for part in tqdm(pool.map(work, groups), total=len(groups), mininterval=30) if part]
     return {name: torch.cat([torch.from_numpy(part[name]) for part in parts]).squeeze() for name in parts[0]} | {
         arm: torch.cat([torch.from_numpy(part[arm]).view(torch.bfloat16) for part in parts]) for arm in ARMS
     }
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
+    """For workers of a pool that has one process a core."""
     torch.set_num_threads(1)
 
 

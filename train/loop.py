@@ -25,12 +25,13 @@ def train_epochs(
     key: str,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     ema_decay: float = 0.99,
+    quiet: bool = False,
 ) -> nn.Module:
     """The model with exponentially averaged weights after `epochs`; resumes from `run_folder/checkpoint.pt`.
 
     Forward and backward passes run in bfloat16 where the processor has it (autocast); weights stay float32. Each
-    epoch's loss and `validate` numbers are appended to `run_folder/log.jsonl`. Raises DataError when the checkpoint was
-    written under another `key`, that is by a run with other films or settings.
+    epoch's loss and `validate` numbers are appended to `run_folder/log.jsonl`, and printed unless `quiet`. Raises
+    DataError when the checkpoint was written under another `key`, that is by a run with other films or settings.
     """
     run_folder.mkdir(parents=True, exist_ok=True)
     checkpoint_path = run_folder / "checkpoint.pt"
@@ -73,7 +74,8 @@ def train_epochs(
             line |= validate(averaged.module)
         with (run_folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
-        print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
+        if not quiet:
+            print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
         state = {
             "model": model.state_dict(),
             "averaged": averaged.state_dict(),

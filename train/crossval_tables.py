@@ -1,0 +1,149 @@
+"""The paper's tables from the folds of `train.crossval`: `python -m train.crossval_tables --predictions FILE`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from heartviz.errors import DataError
+from train.config import run_script
+from train.crossval import TASKS
+from train.metrics import bootstrap_interval
+from train.paper import PAPER_TABLES
+
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True)
+class Config:
+    """Print the cross-validated tables beside the paper's, as Markdown, and write them as JSON."""
+
+    predictions: Path = field(metadata={"help": "predictions.jsonl of train.crossval"})
+    out: Path | None = field(default=None, metadata={"help": "gets the tables as JSON"})
+
+
+def score_table(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Scores of one table from its folds: mean and variance over folds, then over all tested films.
+
+    `by_class` is each class's accuracy against the rest, as the paper defines it. `swapped_normals` are the same models
+    on Normals of the source that they were not trained with: how many are called Normal, and the AUROC of any disease
+    against them.
+    """
+    accuracies, aurocs, swapped_aurocs, parts = [], [], [], []
+    for line in lines:
+        probabilities, labels = np.array(line["probabilities"]), np.array(line["label"])
+        swapped = np.array(line["swapped"])
+        own = ~swapped
+        accuracies.append(float((probabilities[own].argmax(1) == labels[own]).mean()))
+        aurocs.append(_auroc(probabilities[own], labels[own]))
+        against_swapped = swapped | (labels > 0)
+        swapped_aurocs.append(roc_auc_score(labels[against_swapped] > 0, 1 - probabilities[against_swapped, 0]))
+        parts.append((probabilities, labels, swapped, np.array(line["film"])))
+    probabilities, labels, swapped, films = (np.concatenate(part) for part in zip(*parts, strict=True))
+    own, called = ~swapped, probabilities.argmax(1)
+    right = called == labels
+    sources = np.array([film.split("/")[0] for film in films])
+    names = TASKS[lines[0]["task"]]
+    groups = {
+        f"{source}/{names[label]}": float(right[own & (sources == source) & (labels == label)].mean())
+        for label in range(len(names))
+        for source in np.unique(sources[own & (labels == label)])
+    }
+    return {
+        "n": int(own.sum()),
+        "folds": len(lines),
+        "accuracy": float(np.mean(accuracies)),
+        "accuracy_variance": float(np.var(accuracies)),
+        "auroc": float(np.mean(aurocs)),
+        "auroc_variance": float(np.var(aurocs)),
+        "interval": bootstrap_interval(right[own].astype(float)),
+        "by_class": {
+            name: float(((called == label) == (labels == label))[own].mean()) for label, name in enumerate(names)
+        },
+        "by_group": groups,
+        "worst_group": min(groups.values()),
+        "calibration_error": _calibration_error(probabilities[own], right[own]),
+        "swapped_normals": {
+            "n": len(np.unique(films[swapped])),
+            "called_normal": float((called[swapped] == 0).mean()),
+            "own_called_normal": float((called[own & (labels == 0)] == 0).mean()),
+            "auroc": float(np.mean(swapped_aurocs)),
+        },
+    }
+
+
+def _auroc(probabilities: NDArray, labels: NDArray) -> float:
+    if probabilities.shape[1] == 2:
+        return float(roc_auc_score(labels, probabilities[:, 1]))
+    return float(roc_auc_score(labels, probabilities, multi_class="ovr"))
+
+
+def _calibration_error(probabilities: NDArray, right: NDArray) -> float:
+    """Expected calibration error over 15 bins of equal width."""
+    confidence = probabilities.max(1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = [
+        (bins == number).mean() * abs(right[bins == number].mean() - confidence[bins == number].mean())
+        for number in np.unique(bins)
+    ]
+    return float(sum(gaps))
+
+
+def make_tables(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One table a (task, Normals, ratio) whose folds are there, with the paper's numbers where it prints them."""
+    tables: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
+    for line in lines:
+        tables.setdefault((line["task"], line["normals"], line["ratio"]), []).append(line)
+    made = []
+    for (task, normals, ratio), folds in tables.items():
+        paper = PAPER_TABLES.get((task, normals, ratio))
+        made.append(
+            {"task": task, "normals": normals, "ratio": ratio}
+            | score_table(folds)
+            | {"paper": None if paper is None else vars(paper)}
+        )
+    return made
+
+
+def to_markdown(tables: Sequence[dict[str, Any]]) -> str:
+    """All tables as one Markdown table, a line each."""
+    rows = [
+        "| classes | Normals | gray outside | n | accuracy (variance) | paper | AUROC (variance) | paper | by class | "
+        "worst group | calibration error | swapped Normals called Normal (own) | AUROC with swapped |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for of in tables:
+        paper, swapped = of["paper"] or {}, of["swapped_normals"]
+        low, high = of["interval"]
+        by_class = ", ".join(f"{name} {value:.2f}" for name, value in of["by_class"].items())
+        rows.append(
+            f"| {of['task']} | {of['normals']} | x {of['ratio']:g} | {of['n']} | {of['accuracy']:.3f} "
+            f"({of['accuracy_variance']:.4f}) [{low:.3f}, {high:.3f}] | {_or_dash(paper.get('accuracy'))} | "
+            f"{of['auroc']:.3f} ({of['auroc_variance']:.4f}) | {_or_dash(paper.get('auroc'))} | {by_class} | "
+            f"{of['worst_group']:.2f} | {of['calibration_error']:.3f} | {swapped['called_normal']:.2f} "
+            f"({swapped['own_called_normal']:.2f}) | {swapped['auroc']:.3f} |"
+        )
+    return "\n".join(rows)
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def main(config: Config) -> None:
+    """Prints the Markdown, and writes the tables to `--out`."""
+    if not config.predictions.exists():
+        raise DataError(f"No {config.predictions}: run train.crossval first, it writes it fold by fold.")
+    tables = make_tables([json.loads(line) for line in config.predictions.read_text(encoding="utf-8").splitlines()])
+    if config.out is not None:
+        config.out.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+    print(to_markdown(tables))
+
+
+if __name__ == "__main__":
+    run_script(main, Config)
