@@ -51,6 +51,10 @@ class Config:
         metadata={"help": "congenital: signs of each copy of a training film and class", "choices": SIGN_GROUPS},
     )
     train_copies: int = field(default=4, metadata={"help": "heart size: copies of a training film"})
+    blank_band_w: float = field(
+        default=0.0,
+        metadata={"help": "control: blanks the outline, this many thorax widths to either side"},
+    )
     epochs: int = field(default=4, metadata={"help": "passes over the training films"})
     batch_size: int = field(default=16, metadata={"help": "films a step"})
     block_rate: float = field(default=1e-4, metadata={"help": "learning rate of blocks 4 and 5"})
@@ -89,8 +93,10 @@ def make_features(
         of_split = films_of(films, splits, split)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
-            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, copies, seed, split),
-            lambda films=of_split, make=make_samples: compute_features(films, make, *networks),
+            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, copies, config.blank_band_w, seed, split),
+            lambda films=of_split, make=make_samples: compute_features(
+                films, make, *networks, blank_band_w=config.blank_band_w
+            ),
         )
     return made
 

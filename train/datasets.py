@@ -145,16 +145,20 @@ def compute_features(
     trunk: VGGTrunk,
     segmenter: VGGUNet,
     processes: int = 2,
+    blank_band_w: float = 0.0,
 ) -> dict[str, Tensor]:
     """What training needs of each sample, in bfloat16: `plain` and `mask` trunk features after pooling (N, 256, h, w).
 
     A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 others),
     `film` (place in `films`), `group` (place in SIGN_GROUPS), and `outline`, the outline reader's features of the true
-    masks.
+    masks. With `blank_band_w` gray values nearer than this, in thorax widths, to the outline that the film had before
+    it was simulated are 0: what carries contour signs is gone, and where the band lies tells nothing of them.
     """
     numbered = list(enumerate(films))
     groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
-    work = partial(_features_of_group, make_samples=make_samples, trunk=trunk, segmenter=segmenter)
+    work = partial(
+        _features_of_group, make_samples=make_samples, trunk=trunk, segmenter=segmenter, blank_band_w=blank_band_w
+    )
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         parts = [part for part in tqdm(pool.map(work, groups), total=len(groups), mininterval=30) if part]
     return {name: torch.cat([torch.from_numpy(part[name]) for part in parts]).squeeze() for name in parts[0]} | {
@@ -168,7 +172,7 @@ def use_one_thread() -> None:
 
 
 def _features_of_group(
-    films: Sequence[NumberedFilm], make_samples: Callable, trunk: VGGTrunk, segmenter: VGGUNet
+    films: Sequence[NumberedFilm], make_samples: Callable, trunk: VGGTrunk, segmenter: VGGUNet, blank_band_w: float
 ) -> dict[str, NDArray]:
     rows: dict[str, list] = {name: [] for name in (*ARMS, "label", "severity", "source", "film", "group", "outline")}
     numbers = {film.film_id: number for number, film in films}
@@ -176,7 +180,8 @@ def _features_of_group(
         heart_mask, lungs_mask = sample.found_masks[0], sample.found_masks[1] | sample.found_masks[2]
         if not (heart_mask.any() and lungs_mask.any()):
             continue
-        pictures = pictures_seen(sample.picture, heart_mask, thorax_frame(lungs_mask))
+        picture = blank_band(sample.picture, sample.film, blank_band_w) if blank_band_w else sample.picture
+        pictures = pictures_seen(picture, heart_mask, thorax_frame(lungs_mask))
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
             stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in ARMS])))[2]
         pooled = torch.nn.functional.max_pool2d(stride4.float(), 2).bfloat16().contiguous()
@@ -193,6 +198,17 @@ def _features_of_group(
         for name, values in rows.items()
         if values
     }
+
+
+def blank_band(picture: NDArray[np.float32], film: Film, width_w: float) -> NDArray[np.float32]:
+    """The picture (H, W) with 0 nearer than `width_w` thorax widths to the film's own hand-drawn heart outline."""
+    heart_mask, left_lung_mask, right_lung_mask = film.read_masks()
+    cols = np.flatnonzero((left_lung_mask | right_lung_mask).any(axis=0))
+    inside, outside = (
+        cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        for mask in (heart_mask, ~heart_mask)
+    )
+    return np.where(np.maximum(inside, outside) < width_w * (cols[-1] - cols[0] + 1), np.float32(0), picture)
 
 
 def cached(path: Path, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -200,6 +200,7 @@ def _interval(values: dict, name: str) -> str:
 
 def _card_text(name: str, entry: dict) -> str:
     card, checked = entry["card"], entry["card"]["half_precision"]
+    change = checked["largest_change"]
     lines = [
         f"# {name}",
         "",
@@ -209,8 +210,9 @@ def _card_text(name: str, entry: dict) -> str:
         f"- Architecture: {entry['architecture']}, float16",
         f"- Trained on: {card['trained_on']}",
         f"- Licence: {card['licence']}",
-        f"- Half precision against float32, {checked['films']} films: {checked['answers_changed']} answers changed, "
-        f"probability by at most {checked['largest_change']['probability']:.5f}",
+        f"- Half precision against float32, {checked['films']} films, largest change: {change['answers']:.0f} answers, "
+        f"{change['outline_px']:.0f} pixels of an outline, probability {change['probability_plain']:.4f} (plain) and "
+        f"{change['probability_mask']:.4f} (VGG+Mask, whose picture changes with the outline)",
     ]
     if "class_names" in entry:
         point = entry["operating_point"] or "the likeliest class"
