@@ -19,6 +19,7 @@ from heartviz.errors import DataError, HeartvizError
 from heartviz.masks import keep_largest_part
 from heartviz.preprocess import stretch_contrast
 from train.config import run_script, write_config
+from train.polygons import polygon_to_mask, write_polygon
 from train.sources import load_pixels
 
 Picture = NDArray[np.float32]
@@ -41,7 +42,6 @@ BESIDE_PX = 10
 # What the marked rows can take of a film's height.
 BAND_OF_FILM_RANGE, LEAST_BAND_PX = (0.1, 0.7), 16
 ADVICE = "Check the two rows and the film, or outline the heart by hand."
-SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -223,52 +223,6 @@ def _refuse_implausible(
 def _morph(mask: Mask, operation: int, radius_px: int) -> Mask:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1))
     return cv2.morphologyEx(mask.astype(np.uint8), operation, disc).astype(bool)
-
-
-def polygon_to_mask(polygon: Polygon, size: tuple[int, int]) -> Mask:
-    """The polygon (points, 2) of rows and cols filled on a film of `size`, its outline included, bool (H, W).
-
-    Raises DataError for a polygon that leaves the film.
-    """
-    polygon = np.asarray(polygon)
-    if (polygon < -0.5).any() or (polygon > np.array(size) - 0.5).any():
-        raise DataError(
-            f"The outline goes from row and column {polygon.min(axis=0).round()} to {polygon.max(axis=0).round()}; the "
-            f"film is {size[0]} x {size[1]} px. Give the outline of this film, drawn at its size."
-        )
-    corners_xy = np.round(polygon[:, ::-1] * 2**SUBPIXEL_BITS).astype(np.int32)
-    return cv2.fillPoly(np.zeros(size, np.uint8), [corners_xy], 1, shift=SUBPIXEL_BITS).astype(bool)
-
-
-def write_polygon(path: Path, polygon: Polygon) -> None:
-    """Writes one vertex a line, "x y": column then row in the film's pixels, the first pixel's middle at 0 0."""
-    lines = [f"{x:.2f} {y:.2f}" for x, y in polygon[:, ::-1]]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def read_polygon(path: Path) -> Polygon:
-    """The polygon (points, 2) of rows and cols in a file as `write_polygon` writes it; DataError for any other."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} cannot be read as text. Give an outline as train.contours writes it.") from error
-    vertices_xy = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            x, y = (float(word) for word in line.split())
-        except ValueError:
-            x = y = np.nan
-        if not np.isfinite([x, y]).all():
-            raise DataError(
-                f'{path.name}, line {number} is "{line[:40]}"; a line must be two numbers, "x y" in pixels.'
-            )
-        vertices_xy.append((x, y))
-    if len(vertices_xy) < 3:
-        raise DataError(f"{path.name} has {len(vertices_xy)} vertices; an outline has at least 3, one a line.")
-    return np.array(vertices_xy, np.float32)[:, ::-1]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Config:
         default=0.0, metadata={"help": "standard deviation of a person's error in each row, in heights of the heart"}
     )
     seed: int = field(default=0, metadata={"help": "seed of these errors"})
+    out: Path | None = field(default=None, metadata={"help": "also gets the JSON"})
 
 
 def measure_source(films: Sequence[Film], bounds_error_ratio: float, rng: np.random.Generator) -> dict:
@@ -56,15 +57,21 @@ def measure_source(films: Sequence[Film], bounds_error_ratio: float, rng: np.ran
 
 
 def main(config: Config) -> None:
-    """Prints the split, the error of the rows and the measures of each source."""
+    """Prints the command, the error of the rows and the measures of each source."""
     films = films_of(read_films(config.data), read_splits(config.splits), config.split)
     rng = np.random.default_rng(config.seed)
     by_source = {
         source: measure_source([film for film in films if film.source == source], config.bounds_error_ratio, rng)
         for source in sorted({film.source for film in films})
     }
-    settings = {"split": config.split, "bounds_error_ratio": config.bounds_error_ratio}
-    print(json.dumps(settings | {"sources": by_source}, indent=2))
+    settings = {
+        "command": f"python -m train.measure_contours --data DIR --split {config.split}",
+        "bounds_error_ratio": config.bounds_error_ratio,
+    }
+    text = json.dumps(settings | {"sources": by_source}, indent=2)
+    print(text)
+    if config.out is not None:
+        config.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def tables_of(results: dict[str, Any]) -> list[Table]:
 def contours_table(step: dict[str, Any]) -> Table:
     """By source."""
     rows = [
-        (source, of["n"], of["failures"], of["median_dice"], of["mean_dice"]) for source, of in step["sources"].items()
+        (source, of["n"], of["failures"], of["dice_median"], of["dice_mean"]) for source, of in step["sources"].items()
     ]
     return Table(
         "Heart outlines from two marked rows, OpenCV only (paper 2.2.1)",

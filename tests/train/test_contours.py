@@ -9,10 +9,11 @@ import pytest
 
 from heartviz.errors import DataError
 from heartviz.phantom import draw_chest
-from train.contours import Config, main, polygon_to_mask, read_polygon, trace_heart, write_polygon
+from train.contours import Config, main, trace_heart
 from train.measure_contours import Config as MeasureConfig
 from train.measure_contours import main as measure
 from train.metrics import dice
+from train.polygons import polygon_to_mask, read_polygon, write_polygon
 
 SIZE = (301, 257)
 
