@@ -1,0 +1,66 @@
+"""The page that stands at the end: every step's table from its numbers, escaped, without anything from elsewhere."""
+
+import pytest
+
+from train.html_report import Table, format_cell, render_page
+from train.reproduce import Config, run_bayes, tables_of
+
+OUTLINES = {
+    name: {"mean": 0.9, "interval": (0.8, 1.0), "missing": 0}
+    for name in ("heart_dice", "heart_jaccard", "heart_hd95_mm", "heart_assd_mm", "lungs_dice", "lungs_jaccard")
+}
+OF_SOURCE = OUTLINES | {
+    "n": 39,
+    "heart_parts": 1.5,
+    "ratio": {"mean_absolute_error": 0.012, "bias": 0.001, "limits_of_agreement": (-0.02, 0.03)},
+}
+CROSSVAL = {
+    "task": "Normal-VSD",
+    "normals": "same source",
+    "ratio": 0.2,
+    "n": 100,
+    "accuracy": 0.777,
+    "accuracy_variance": 0.001,
+    "auroc": 0.888,
+    "auroc_variance": 0.002,
+    "worst_group": 0.5,
+    "calibration_error": 0.04,
+    "swapped_normals": {"own_called_normal": 0.9, "called_normal": 0.4, "auroc": 0.7},
+    "paper": {"accuracy": 0.814, "auroc": 0.954},
+}
+
+
+def test_every_step_has_its_table(tmp_path):
+    steps = {
+        "contours": {
+            "command": "python -m train.measure_contours",
+            "sources": {"jsrt": {"n": 39, "failures": 1, "dice_median": 0.953, "dice_mean": 0.949}},
+        },
+        "view": {
+            name: {"n": 816, "laterals": 28, "balanced_accuracy": 0.99, "interval": (0.95, 1.0)}
+            for name in ("by_patient", "source_never_seen")
+        },
+        "unets": {
+            "command": "python -m train.compare_unets",
+            "config": {"size_px": 192, "steps": 600, "batch_size": 4},
+            "scores": {"unet": {"both": {"training_films": 277, "jsrt": OF_SOURCE, "wingspan": OF_SOURCE}}},
+        },
+        "crossval": {"command": "python -m train.crossval", "config": {"size_px": 144}, "tables": [CROSSVAL]},
+        "bayes": run_bayes(Config(data=tmp_path, out=tmp_path)),
+    }
+    tables = tables_of({"steps": steps})
+    assert [len(table.rows) for table in tables] == [1, 2, 2, 1, 6]
+    for table in tables:
+        assert all(len(row) == len(table.columns) for row in table.rows), table.title
+    page = render_page("A title", "Not a medical device", tables)
+    for number in ("0.777", "0.814", "0.953", "2.87 %", "Not a medical device"):
+        assert number in page
+    assert "http" not in page
+    assert tables_of({"steps": {"bayes": steps["bayes"]}})[0].rows[1][1] == pytest.approx(0.0289571, abs=1e-7)
+
+
+def test_texts_are_escaped_and_cells_formatted():
+    page = render_page("<b>", "&", [Table("<i>", ("<u>",), (("<script>",),), "<p>")])
+    for raw in ("<b>", "<i>", "<u>", "<script>"):
+        assert raw not in page
+    assert [format_cell(cell) for cell in (None, "x", 3, 0.12345)] == ["-", "x", "3", "0.123"]
