@@ -28,6 +28,7 @@ DOORS = {
     "zennit": {"attribution"},
     "huggingface_hub": {"weights", "train/export"},
     "pydicom": {"radiograph", "dicom"},
+    "h5py": {"train/hdf5", "train/hdf5_writer"},
     "cv2": {
         "radiograph",
         "dicom",
