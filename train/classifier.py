@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+import heartviz
+from heartviz.errors import DataError
 from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import CLASSIFIER_SIZE_PX
@@ -34,6 +36,13 @@ from train.provenance import describe_run, fingerprint, hash_files
 from train.signs import SIGN_GROUPS
 from train.sources import Film
 from train.sources.ctr512 import read_films
+
+# The code that cached features come from: another version of it makes them anew.
+MADE_BY = [
+    *(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp", "datasets", "augment")),
+    Path(__file__).with_name("outline_reader.py"),
+    *(Path(heartviz.__file__).with_name(f"{name}.py") for name in ("segment", "masks", "preprocess", "classify")),
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Config:
         default=0.0,
         metadata={"help": "control: blanks the outline, this many thorax widths to either side"},
     )
-    epochs: int = field(default=4, metadata={"help": "passes over the training films"})
+    epochs: int = field(default=3, metadata={"help": "passes over the training films"})
     batch_size: int = field(default=16, metadata={"help": "films a step"})
     block_rate: float = field(default=1e-4, metadata={"help": "learning rate of blocks 4 and 5"})
     head_rate: float = field(default=1e-3, metadata={"help": "learning rate of the last layer"})
@@ -80,7 +89,7 @@ def make_features(
     """Cached trunk features of the task's training and validation films."""
     splits = read_splits(config.splits)
     made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
-    simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp", "datasets"))
+    code = hash_files(MADE_BY)
     copies = config.train_groups if config.task == "congenital" else config.train_copies
     made = {}
     for number, split in enumerate(("train", "validation")):
@@ -93,7 +102,7 @@ def make_features(
         of_split = films_of(films, splits, split)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
-            fingerprint(made_of, simulator, CLASSIFIER_SIZE_PX, config.task, copies, config.blank_band_w, seed, split),
+            fingerprint(made_of, code, CLASSIFIER_SIZE_PX, config.task, copies, config.blank_band_w, seed, split),
             lambda films=of_split, make=make_samples: compute_features(
                 films, make, *networks, blank_band_w=config.blank_band_w
             ),
@@ -238,12 +247,14 @@ def score_groups(probabilities: NDArray, part: dict[str, Tensor], class_names: t
 
 def main(config: Config) -> None:
     """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
+    if config.blank_band_w and config.task != "congenital":
+        raise DataError("--blank-band-w is a control of the contour signs: use it with --task congenital.")
     class_names = TASK_CLASSES[config.task]
     trunk, segmenter, imagenet = load_networks(config)
     films = read_films(config.data)
     run = describe_run(config, films, config.splits) | {"segmenter_sha256": hash_files([config.segmenter])}
     features = make_features(config, films, run, (trunk, segmenter))
-    results: dict = run | {"task": config.task, "class_names": class_names, "arms": {}}
+    results: dict[str, Any] = {"task": config.task, "class_names": class_names, "arms": {}}
     if config.task == "congenital":
         drawn = features["train"]["group"] != SIGN_GROUPS.index("vessels")
         reader = make_reader().fit(*(features["train"][name][drawn].numpy() for name in ("outline", "label")))
@@ -251,6 +262,8 @@ def main(config: Config) -> None:
         results["outline_reader"] = score_groups(read, features["validation"], class_names)
         print("outline reader", json.dumps(results["outline_reader"]), flush=True)
     for arm in ARMS:
+        lower = [] if config.task == "congenital" else [config.out / f"congenital_{arm}.safetensors"]
+        run[f"lower_{arm}_sha256"] = hash_files(lower)
         network, shared = train_arm(config, arm, features, imagenet, fingerprint(run, arm))
         validation = infer_logits(network, features["validation"][arm], shared)
         temperature = fit_temperature(validation, features["validation"]["label"].long())
@@ -266,7 +279,9 @@ def main(config: Config) -> None:
         if shared:
             state = {name: value for name, value in state.items() if not name.startswith("block4.")}
         save_file(state, config.out / f"{config.task}_{arm}.safetensors")
-    (config.out / f"{config.task}_results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (config.out / f"{config.task}_results.json").write_text(
+        json.dumps(run | results, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

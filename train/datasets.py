@@ -30,6 +30,7 @@ from train.sources import Film
 
 ENLARGED_ABOVE_RATIO = 0.50
 GRAY_CHANGE_PROBABILITY = 0.6
+FINE_CHANGE_RATIO = 0.4
 
 Masks = Sequence[NDArray[np.bool_]]
 Segment = Callable[[NDArray[np.float32]], Masks]
@@ -41,8 +42,8 @@ class Sample:
     """One film for a classifier, before the networks: picture (H, W) in 0..1, label, where it comes from.
 
     `true_masks` and `found_masks` are heart, left and right lung as drawn by hand and as the segmenter found them;
-    `severity` is that of the signs, or for heart size the true cardiothoracic ratio; `group` the signs' place in
-    SIGN_GROUPS (0 for heart size).
+    `severity` is that of the signs as applied, after what kept the film from folding, or for heart size the true
+    cardiothoracic ratio; `group` the signs' place in SIGN_GROUPS (0 for heart size).
     """
 
     picture: NDArray[np.float32]
@@ -74,12 +75,12 @@ def simulated_samples(
                 params = draw_film(rng, label, severity, group)
                 made = simulate_film(picture, *masks, params)
                 true_masks = (made.heart_mask, made.left_lung_mask, made.right_lung_mask)
-                seen = as_loaded(made.picture)
+                seen, strength = as_loaded(made.picture), severity * made.sign_factor
                 if base_found is None:
-                    yield Sample(seen, true_masks, segment(seen), index, severity, film, group_index)
+                    yield Sample(seen, true_masks, segment(seen), index, strength, film, group_index)
                 else:
                     found = [roughen(mask, rng) for mask in move_masks(masks, params, carried=base_found)]
-                    yield Sample(_change_gray(seen, rng), true_masks, found, index, severity, film, group_index)
+                    yield Sample(_change_gray(seen, rng), true_masks, found, index, strength, film, group_index)
 
 
 def heart_size_samples(
@@ -125,11 +126,13 @@ def roughen(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.boo
 
 
 def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Gray-level changes that leave fine structure alone, so that they do not undo or fake vessel signs."""
+    """Gray-level changes as for the segmenter, with fine structure changed less: other hospitals' films are sharper,
+    smoother or noisier, which must not be taken for more or fewer vessels."""
     if rng.random() > GRAY_CHANGE_PROBABILITY:
         return picture
     params = draw_gray(rng)
-    return stretch_contrast(apply_gray(replace(params, blur_sigma_px=0.0, sharpen=0.0, noise=0.0), picture))
+    fine = {name: FINE_CHANGE_RATIO * getattr(params, name) for name in ("blur_sigma_px", "sharpen", "noise")}
+    return stretch_contrast(apply_gray(replace(params, **fine), picture))
 
 
 def segment_masks(trunk: VGGTrunk, segmenter: VGGUNet, picture: NDArray[np.float32]) -> Masks:

@@ -15,16 +15,17 @@ from heartviz.records import TASK_CLASSES
 CLASSES = TASK_CLASSES["congenital"]
 SIGN_GROUPS = ("contour", "vessels", "both")
 # One factor on every contour amplitude, set so that a reader of the true outline gets 0.70 to 0.75 over four classes.
-CONTOUR_GAIN = 2.2
+CONTOUR_GAIN = 1.5
 PENETRANCE = 0.9
 SEVERITY_RANGE = (0.35, 1.0)
 # Natural variation put on every outline, Normal too: half of the JSRT outline's SD along the normal (0.025 W).
 JITTER_W = 0.0125
 JITTER_BUMPS = 4
-CONTROL_COUNT = 4
-# Controls are drawn to the size and smoothness that the contour signs come to on the film.
-CONTROL_RANGE_W = (0.03, 0.11)
-CONTROL_SIGMA_RANGE_W = (0.07, 0.11)
+# Controls are drawn so that what they and the contour signs come to on the film has one size and smoothness. Of the
+# candidates the first few are used that lie far enough from outline and walls (train.warp).
+CONTROL_CANDIDATES = 40
+CONTROL_RANGE_W = (0.05, 0.09)
+CONTROL_SIGMA_RANGE_W = (0.10, 0.14)
 # Places (x, y in the thorax box) that vessel signs change: knob, pulmonary trunk, hila, right arch. No control there.
 VESSEL_PLACES_XY = ((0.60, 0.36), (0.64, 0.44), (0.35, 0.50), (0.68, 0.48), (0.43, 0.36))
 
@@ -59,7 +60,7 @@ class FilmParams:
     sign_bumps: tuple[ContourBump, ...]
     vessel_bumps: tuple[PlaceBump, ...]
     jitter: tuple[ContourBump, ...]
-    controls: tuple[PlaceBump, ...]
+    controls: tuple[PlaceBump, ...]  # candidates
     vessel_gain: tuple[float, float]  # patient's left lung, right lung; 1 leaves the vessels as they are
     hilar_gain: float
     chance_vessel_gain: tuple[float, float]
@@ -75,20 +76,20 @@ class FilmParams:
 CONTOUR_SIGNS: Mapping[str, Mapping[str, tuple[ContourBump, ...]]] = {
     "Normal": {},
     "ASD": {
-        "right_atrium": (ContourBump(172, 0.11, outward_w=0.05),),
-        "pulmonary_segment": (ContourBump(58, 0.08, outward_w=0.03),),
-        "rounded_apex_up": (ContourBump(-30, 0.08, shift_w=(0.0, -0.02)),),
+        "right_atrium": (ContourBump(172, 0.14, outward_w=0.05),),
+        "pulmonary_segment": (ContourBump(58, 0.11, outward_w=0.03),),
+        "rounded_apex_up": (ContourBump(-30, 0.11, shift_w=(0.0, -0.02)),),
     },
     "VSD": {
-        "left_ventricle": (ContourBump(0, 0.11, outward_w=0.05),),
-        "apex_down_left": (ContourBump(-33, 0.09, shift_w=(0.02, 0.03)),),
-        "left_atrial_appendage": (ContourBump(45, 0.07, outward_w=0.02),),
-        "diaphragmatic_surface": (ContourBump(-85, 0.1, shift_w=(0.0, 0.01)),),
+        "left_ventricle": (ContourBump(0, 0.13, outward_w=0.05),),
+        "apex_down_left": (ContourBump(-33, 0.12, shift_w=(0.02, 0.03)),),
+        "left_atrial_appendage": (ContourBump(45, 0.10, outward_w=0.02),),
+        "diaphragmatic_surface": (ContourBump(-85, 0.12, shift_w=(0.0, 0.01)),),
     },
     "TOF": {
-        "pulmonary_bay": (ContourBump(52, 0.09, outward_w=-0.032),),
-        "apex_up": (ContourBump(-30, 0.11, shift_w=(0.01, -0.045)),),
-        "lifted_surface": (ContourBump(-75, 0.11, shift_w=(0.0, -0.015)),),
+        "pulmonary_bay": (ContourBump(52, 0.12, outward_w=-0.032),),
+        "apex_up": (ContourBump(-30, 0.15, shift_w=(0.01, -0.045)),),
+        "lifted_surface": (ContourBump(-75, 0.14, shift_w=(0.0, -0.015)),),
     },
 }
 
@@ -117,7 +118,7 @@ def draw_film(
         ContourBump(float(angle), 0.1, outward_w=float(rng.normal(0.0, JITTER_W)))
         for angle in rng.uniform(-180, 180, size=JITTER_BUMPS)
     )
-    controls = tuple(_draw_control(rng) for _ in range(CONTROL_COUNT))
+    controls = tuple(_draw_control(rng) for _ in range(CONTROL_CANDIDATES))
     chance_gain = tuple(float(gain) for gain in 1 + rng.uniform(-0.1, 0.1, size=2))
     signs: list[str] = []
     sign_bumps: list[ContourBump] = []
@@ -183,7 +184,7 @@ def _draw_vessel_signs(
 
 def _draw_control(rng: np.random.Generator) -> PlaceBump:
     while True:
-        place = rng.uniform(0.05, 0.95), rng.uniform(0.0, 1.0)
+        place = rng.uniform(0.05, 0.95), rng.uniform(0.0, 1.15)
         if all(np.hypot(place[0] - x, place[1] - y) > 0.12 for x, y in VESSEL_PLACES_XY):
             break
     size, direction = rng.uniform(*CONTROL_RANGE_W), rng.uniform(0, 2 * np.pi)

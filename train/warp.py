@@ -14,6 +14,11 @@ from train.signs import ContourBump, FilmParams, PlaceBump
 FIELD_SIZE_PX = 128  # displacement fields are drawn on a grid this wide and enlarged: they are smooth
 LEAST_JACOBIAN = 0.3
 LEAST_CHANCE_JACOBIAN = 0.5  # of jitter and controls alone, so that they leave room for the signs
+WALL_FADE_W = 0.1  # displacements fade out over this, in thorax widths, before the ribs' inner wall
+OFF_OUTLINE_W = (0.02, 0.14)  # controls are 0 nearer to the outline than the first, whole past the second
+CONTROL_COUNT = 4
+# Controls lie at least this far from the outline and from each other, where the walls' fade has hardly begun.
+LEAST_OUTLINE_DISTANCE_W, LEAST_CONTROL_DISTANCE_W, LEAST_FADE = 0.16, 0.3, 0.8
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,28 @@ def measure_anatomy(heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]
 
 
 def _fade_to_walls(lungs: NDArray[np.bool_], thorax_width: float) -> NDArray[np.float32]:
-    """1 inside the chest, 0 at the ribs' inner wall and beyond, so that ribs and arms stay where they are."""
+    """1 inside the chest, 0 at the ribs' inner wall and beyond, so that ribs and arms stay where they are.
+
+    The wall is the lungs' convex hull, and below its widest row goes straight down: where a lung ends it must not jump,
+    or everything that moves there would fold.
+    """
+    outline_xy = np.concatenate(cv2.findContours(lungs.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
+    hull = cv2.fillPoly(np.zeros(lungs.shape, np.uint8), [cv2.convexHull(outline_xy)], 1).astype(bool)
     cols = np.arange(lungs.shape[1], dtype=np.float32)
-    filled = np.flatnonzero(lungs.any(axis=1))
-    nearest = filled[np.abs(np.arange(lungs.shape[0])[:, None] - filled[None, :]).argmin(axis=1)]
-    first = lungs.argmax(axis=1)[nearest].astype(np.float32)
-    last = (lungs.shape[1] - 1 - lungs[:, ::-1].argmax(axis=1))[nearest].astype(np.float32)
-    first, last = (cv2.GaussianBlur(edge[:, None], (1, 9), 0)[:, 0] for edge in (first, last))
-    inside = np.minimum(cols[None, :] - first[:, None], last[:, None] - cols[None, :]) / (0.07 * thorax_width)
-    return np.clip(inside, 0.0, 1.0).astype(np.float32)
+    filled = np.flatnonzero(hull.any(axis=1))
+    first = hull.argmax(axis=1).astype(np.float32)
+    last = (lungs.shape[1] - 1 - hull[:, ::-1].argmax(axis=1)).astype(np.float32)
+    widest = filled[(last - first)[filled].argmax()]
+    rows = np.clip(np.arange(lungs.shape[0]), filled[0], widest)
+    first, last = (cv2.GaussianBlur(edge[rows][:, None], (1, 13), 1, sigmaY=2.0)[:, 0] for edge in (first, last))
+    inside = np.minimum(cols[None, :] - first[:, None], last[:, None] - cols[None, :]) / (WALL_FADE_W * thorax_width)
+    return _smooth_step(inside)
+
+
+def _smooth_step(values: NDArray) -> NDArray[np.float32]:
+    """0 below 0, 1 above 1, and between them without a kink."""
+    clipped = np.clip(values, 0.0, 1.0)
+    return (clipped * clipped * (3 - 2 * clipped)).astype(np.float32)
 
 
 def _smooth_ring(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
@@ -89,12 +107,33 @@ def displacement_field(anatomy: Anatomy, params: FilmParams) -> tuple[NDArray[np
     until the mapping's Jacobian is at least 0.3.
     """
     # Controls keep off the outline: they mark places that carry no sign.
-    off_outline = np.clip(anatomy.outline_distance / (0.07 * anatomy.thorax[3]) - 0.7, 0.0, 1.0)[..., None]
-    chance = _outline_field(anatomy, params.jitter) + off_outline * _place_field(anatomy, params.controls)
+    distance_w = anatomy.outline_distance / anatomy.thorax[3]
+    off_outline = _smooth_step((distance_w - OFF_OUTLINE_W[0]) / (OFF_OUTLINE_W[1] - OFF_OUTLINE_W[0]))[..., None]
+    controls = _place_field(anatomy, choose_controls(anatomy, params.controls))
+    chance = _outline_field(anatomy, params.jitter) + off_outline * controls
     signs = _outline_field(anatomy, params.sign_bumps) + _place_field(anatomy, params.vessel_bumps)
     fade = anatomy.wall_fade[..., None]
     base, _ = _limit_stretching(chance * fade, np.zeros_like(chance), LEAST_CHANCE_JACOBIAN)
     return _limit_stretching(signs * fade, base, LEAST_JACOBIAN)
+
+
+def choose_controls(anatomy: Anatomy, candidates: Sequence[PlaceBump]) -> list[PlaceBump]:
+    """The first candidates, four at most, that lie inside the chest, off the outline and apart from each other."""
+    top, left, height, width = anatomy.thorax
+    chosen: list[PlaceBump] = []
+    places: list[NDArray[np.float64]] = []
+    for bump in candidates:
+        place = np.array([top + bump.place_xy[1] * height, left + bump.place_xy[0] * width])
+        row, col = place.astype(int)
+        if row >= anatomy.wall_fade.shape[0] or anatomy.wall_fade[row, col] < LEAST_FADE:
+            continue
+        off_outline = anatomy.outline_distance[row, col] >= LEAST_OUTLINE_DISTANCE_W * width
+        if off_outline and all(np.hypot(*(place - other)) >= LEAST_CONTROL_DISTANCE_W * width for other in places):
+            chosen.append(bump)
+            places.append(place)
+        if len(chosen) == CONTROL_COUNT:
+            break
+    return chosen
 
 
 def _outline_field(anatomy: Anatomy, bumps: Sequence[ContourBump]) -> NDArray[np.float32]:
