@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from heartviz.errors import RadiographError
 
 MIN_SIDE_PX = 128
-MAX_SAMPLES = 100_000_000
+# Detectors and digitisers give up to some 20 million pixels; a report of this many takes about 1 GB.
+MAX_PIXELS = 25_000_000
+MAX_SAMPLES = 4 * MAX_PIXELS
 # Rec. ITU-R BT.601 luma of R, G, B.
 LUMA_RGB = (0.299, 0.587, 0.114)
 # A gray film saved as a colour JPEG comes back with channels this far apart; more is colour. Share of full scale.
@@ -15,12 +17,10 @@ COLOUR_TOLERANCE = 2.5 / 255
 
 def check_size(height: int, width: int, samples_per_pixel: int = 1) -> None:
     """None; raises RadiographError for a picture too small to use or too large to decode."""
-    samples = height * width * samples_per_pixel
-    if samples > MAX_SAMPLES:
-        what = "pixels" if samples_per_pixel == 1 else f"values ({samples_per_pixel} a pixel)"
+    if height * width > MAX_PIXELS or height * width * samples_per_pixel > MAX_SAMPLES:
         raise RadiographError(
-            f"Image claims {width} x {height} px, which is {samples:,} {what}; at most {MAX_SAMPLES:,} are read. "
-            "Upload one film at its usual size."
+            f"Image claims {width} x {height} px, which is {height * width:,} pixels of {samples_per_pixel} values; at "
+            f"most {MAX_PIXELS:,} pixels are read. Upload one film at its usual size."
         )
     if min(height, width) < MIN_SIDE_PX:
         raise RadiographError(

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from heartviz.dicom import is_dicom, read_dicom
 from heartviz.errors import RadiographError
-from heartviz.gray import MAX_SAMPLES, check_size, to_gray
+from heartviz.gray import MAX_PIXELS, check_size, to_gray
 from heartviz.records import Radiograph
 
 MAX_FILE_BYTES = 200_000_000
@@ -157,7 +157,7 @@ def _read_picture(payload: bytes) -> Radiograph:
         ) from cause
     except Image.DecompressionBombError as cause:
         raise RadiographError(
-            f"Image claims more than {MAX_SAMPLES:,} pixels, the most that is read. Upload one film at its usual size."
+            f"Image claims more than {MAX_PIXELS:,} pixels, the most that is read. Upload one film at its usual size."
         ) from cause
     except Exception as cause:  # Pillow and OpenCV raise nearly anything on damaged files
         raise RadiographError("The picture is damaged or cut short. Export or download it again.") from cause

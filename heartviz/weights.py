@@ -90,6 +90,8 @@ def load_models(where: str | os.PathLike[str] | None = None) -> Models:
     where = where if where is not None else os.environ.get("HEARTVIZ_WEIGHTS") or "auto"
     beside_code = where in ("auto", "local", "hub")
     folder = LOCAL_FOLDER if beside_code else Path(where)
+    if not folder.is_dir():
+        raise WeightsError(f"HEARTVIZ_WEIGHTS is {where}; give auto, local, hub, or the path of a folder with weights.")
     manifest = read_manifest(folder)
     states: dict[str, dict[str, Tensor]] = {}
     origins: dict[str, list[str]] = {}
@@ -201,7 +203,7 @@ def _read_from_hub(entry: Mapping[str, Any]) -> tuple[bytes, str]:
     ):
         if not re.fullmatch(FILE_FIELDS[kind], value):
             raise WeightsError(f"{needed}, got {value!r}. Correct it, or unset it to use the manifest's.")
-    path, how = _find_on_hub(repository, commit, entry["file"])
+    path, how = _find_on_hub(repository, commit, entry)
     origin = f"hub {repository} at {commit[:8]}, {how}"
     try:
         return _read_checked(path, entry, f"It came from the {origin}."), origin
@@ -210,8 +212,9 @@ def _read_from_hub(entry: Mapping[str, Any]) -> tuple[bytes, str]:
         raise WeightsError(f"{error} {removed}; start again to download it anew.") from error
 
 
-def _find_on_hub(repository: str, commit: str, file_name: str) -> tuple[Path, str]:
-    """Path of the file in the hub's cache, and "from cache" or "downloaded"."""
+def _find_on_hub(repository: str, commit: str, entry: Mapping[str, Any]) -> tuple[Path, str]:
+    """Path of the file in the hub's cache, and "from cache" or "downloaded"; nothing of another size is downloaded."""
+    file_name = entry["file"]
     # Here, not above: it costs start-up time, and local files do without it.
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
     from huggingface_hub.utils import httpx
@@ -226,7 +229,12 @@ def _find_on_hub(repository: str, commit: str, file_name: str) -> tuple[Path, st
             return Path(cached), "from cache"
         # One request without retries: hf_hub_download alone needs half a minute to notice that there is no network.
         url = hf_hub_url(repository, address, revision=commit, endpoint=endpoint)
-        get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S, endpoint=endpoint)
+        offered = get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S, endpoint=endpoint)
+        if offered.commit_hash and offered.size not in (None, entry["bytes"]):
+            raise WeightsError(
+                f"{file_name} in the hub's {repository} at {commit[:8]} is not the one that was released: it has "
+                f"{offered.size} bytes, the manifest says {entry['bytes']}. It was not downloaded."
+            )
         downloaded = hf_hub_download(
             repository, address, revision=commit, endpoint=endpoint, etag_timeout=HUB_TIMEOUT_S, library_name="heartviz"
         )

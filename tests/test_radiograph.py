@@ -336,7 +336,7 @@ def test_shortest_allowed_side() -> None:
     assert load_radiograph(np.tile(RAMP_U8, (1, 2))[:128, :200]).pixels.shape == (128, 200)
 
 
-@pytest.mark.parametrize("side", [11_000, 60_000])
+@pytest.mark.parametrize("side", [5_001, 60_000])
 def test_claims_of_too_many_pixels_are_refused_from_the_header(side: int) -> None:
     tiff = save_picture(Image.fromarray(RAMP_U8), "TIFF")
     for tag, value in ((256, WIDTH), (257, HEIGHT)):
@@ -344,7 +344,7 @@ def test_claims_of_too_many_pixels_are_refused_from_the_header(side: int) -> Non
         tiff = tiff.replace(struct.pack("<HHIHH", tag, 3, 1, value, 0), struct.pack("<HHIHH", tag, 3, 1, side, 0))
     dicom = write_dicom(RAMP_12_BIT, Rows=side, Columns=side)
     for payload in (write_png(RAMP_U8, side, side), claim_jpeg_size(side, side), tiff, dicom):
-        with pytest.raises(RadiographError, match="Image claims .*100,000,000"):
+        with pytest.raises(RadiographError, match="Image claims .*25,000,000"):
             load_radiograph(payload)
 
 

@@ -171,6 +171,16 @@ def test_the_shelf_lets_go_of_the_longest_unused_report(report):
     assert first.report is None
 
 
+def test_large_films_let_go_of_the_ones_before_them(report):
+    pixels = report.radiograph.pixels.size
+    shelf = Shelf(most_pixels=2 * pixels)
+    first, second, third = (shelf.keep(report) for _ in range(3))
+    assert first.report is None
+    assert second.report is third.report is report
+    # The newest is always kept.
+    assert Shelf(most_pixels=1).keep(report).report is report
+
+
 def test_an_upload_is_deleted_as_soon_as_it_is_read(tmp_path: Path):
     path = tmp_path / "Mustermann_Erika.dcm"
     path.write_bytes(b"film")

@@ -86,8 +86,11 @@ def test_loaded_weights_give_equal_logits_at_the_real_size(weights_folder, tmp_p
 
 
 def test_missing_manifest_is_refused(weights_folder, tmp_path):
-    with pytest.raises(WeightsError, match="No manifest.json in .*nowhere.*HEARTVIZ_WEIGHTS"):
-        weights.load_models(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsError, match="No manifest.json in .*empty.*HEARTVIZ_WEIGHTS"):
+        weights.load_models(tmp_path / "empty")
+    with pytest.raises(WeightsError, match="HEARTVIZ_WEIGHTS is nonsense; give auto, local, hub, or the path"):
+        weights.load_models("nonsense")
 
 
 @pytest.mark.parametrize("where", ["local", "folder"])

@@ -88,6 +88,13 @@ def test_wrong_hash_from_the_hub_is_refused_removed_and_downloaded_anew(hub, rel
     assert weights.load_models().origin.endswith("downloaded")
 
 
+def test_a_file_of_another_size_is_not_downloaded(hub, release):
+    hub.files["weights/trunk.safetensors"] = release["trunk.safetensors"] + b"?" * 1000
+    with pytest.raises(WeightsError, match="is not the one that was released: it has .* It was not downloaded"):
+        weights.load_models()
+    assert not any(request.startswith("GET") for request in hub.requests)
+
+
 def test_file_changed_in_the_cache_is_refused_and_downloaded_anew(hub, tmp_path):
     weights.load_models()
     blob = next((tmp_path / "cache").rglob("trunk.safetensors")).resolve()

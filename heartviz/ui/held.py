@@ -8,8 +8,9 @@ from heartviz.records import Report
 # A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
 # closed page's state for an hour.)
 FORGET_AFTER_S = 900.0
-# A report of a 3000 x 2500 px film takes some 0.3 GB.
+# A report takes some 40 bytes a pixel: 0.3 GB for a film of 3000 x 2500 px, 1.2 GB for all that are held.
 MOST_REPORTS = 4
+MOST_PIXELS = 30_000_000
 
 
 class HeldReport:
@@ -36,10 +37,12 @@ class HeldReport:
 
 
 class Shelf:
-    """All held reports of one server; the longest unused goes when there are too many."""
+    """All held reports of one server; the longest unused goes when they are too many or too large together."""
 
-    def __init__(self, most: int = MOST_REPORTS, forget_after_s: float = FORGET_AFTER_S) -> None:
-        self._most, self._forget_after_s = most, forget_after_s
+    def __init__(
+        self, most: int = MOST_REPORTS, forget_after_s: float = FORGET_AFTER_S, most_pixels: int = MOST_PIXELS
+    ) -> None:
+        self._most, self._forget_after_s, self._most_pixels = most, forget_after_s, most_pixels
         self._held: OrderedDict[int, HeldReport] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -50,7 +53,7 @@ class Shelf:
             held.keep(report, self._forget_after_s)
             self._held[id(held)] = held
             self._held.move_to_end(id(held))
-            while len(self._held) > self._most:
+            while len(self._held) > self._most or (len(self._held) > 1 and self._pixels() > self._most_pixels):
                 self._held.popitem(last=False)[1].forget()
         return held
 
@@ -60,3 +63,6 @@ class Shelf:
             with self._lock:
                 self._held.pop(id(held), None)
                 held.forget()
+
+    def _pixels(self) -> int:
+        return sum(held.report.radiograph.pixels.size for held in self._held.values() if held.report is not None)
