@@ -13,11 +13,33 @@ import torch
 from torch import Tensor
 
 from heartviz.errors import WeightsError
-from heartviz.preprocess import PREPROCESSING
+from heartviz.masks import HEART_OPENING_W, OUTSIDE_GRAY_RATIO, SMOOTHING_SIGMA_PX
+from heartviz.preprocess import (
+    CLASSIFIER_SIZE_PX,
+    CONTRAST_PERCENTILES,
+    IMAGENET_MEAN_RGB,
+    INPUT_SCALE,
+    SEGMENTER_SIZE_PX,
+    THORAX_MARGIN_RATIO,
+)
 from heartviz.records import ARMS, TASK_CLASSES, Arm
 
 MANIFEST_FORMAT = 1
 MANIFEST_FILE = "manifest.json"
+# What weights are trained for: other values in the code need other weights.
+PREPROCESSING = MappingProxyType(
+    {
+        "mean_rgb": list(IMAGENET_MEAN_RGB),
+        "input_scale": INPUT_SCALE,
+        "contrast_percentiles": list(CONTRAST_PERCENTILES),
+        "segmenter_size_px": SEGMENTER_SIZE_PX,
+        "classifier_size_px": CLASSIFIER_SIZE_PX,
+        "thorax_margin_ratio": THORAX_MARGIN_RATIO,
+        "smoothing_sigma_px": SMOOTHING_SIGMA_PX,
+        "heart_opening_w": HEART_OPENING_W,
+        "outside_gray_ratio": OUTSIDE_GRAY_RATIO,
+    }
+)
 CLASSIFIERS: Mapping[str, tuple[str, Arm]] = MappingProxyType(
     {f"{task}_{arm}": (task, arm) for task in TASK_CLASSES for arm in ARMS}
 )

@@ -6,6 +6,11 @@ from numpy.typing import NDArray
 
 # Gray values outside the heart are multiplied by this (paper section 2.2.3).
 OUTSIDE_GRAY_RATIO = 0.2
+# Outlines are smoothed by this sigma, in px of the segmenter's picture, before they are enlarged.
+SMOOTHING_SIGMA_PX = 1.2
+# Tongues of the heart's mask thinner than twice this, in thorax widths, are cut off: they end in fat or diaphragm at
+# the apex and make the heart too wide. Set on validation films.
+HEART_OPENING_W = 0.03
 
 
 def keep_largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

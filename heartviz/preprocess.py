@@ -1,7 +1,6 @@
 """The one copy of the steps between a film and a network's input: contrast, frame, normalisation."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -16,17 +15,6 @@ SEGMENTER_SIZE_PX = 320
 CLASSIFIER_SIZE_PX = 176
 # Margin around the lungs' bounding box, in box sizes, of what the classifiers see.
 THORAX_MARGIN_RATIO = 0.06
-# What weights are trained for, written into their manifest: other values here need other weights.
-PREPROCESSING = MappingProxyType(
-    {
-        "mean_rgb": list(IMAGENET_MEAN_RGB),
-        "input_scale": INPUT_SCALE,
-        "contrast_percentiles": list(CONTRAST_PERCENTILES),
-        "segmenter_size_px": SEGMENTER_SIZE_PX,
-        "classifier_size_px": CLASSIFIER_SIZE_PX,
-        "thorax_margin_ratio": THORAX_MARGIN_RATIO,
-    }
-)
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heartviz.masks import clean_mask, keep_largest_part, open_mask
+from heartviz.masks import HEART_OPENING_W, SMOOTHING_SIGMA_PX, clean_mask, keep_largest_part, open_mask
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import square_frame, to_model_input
 from heartviz.records import Segmentation
-
-# Outlines are smoothed by this sigma, in px of the 320 px model picture, before they are enlarged.
-SMOOTHING_SIGMA_PX = 1.2
-# Tongues of the heart's mask thinner than twice this, in thorax widths, are cut off: they end in fat or diaphragm at
-# the apex and make the heart too wide. Set on validation films.
-HEART_OPENING_W = 0.03
 
 
 def segment_film(picture: NDArray[np.float32], trunk: VGGTrunk, segmenter: VGGUNet) -> Segmentation:

@@ -9,7 +9,7 @@ import torch
 
 from heartviz import manifest, weights
 from heartviz.errors import WeightsError
-from heartviz.preprocess import PREPROCESSING
+from heartviz.manifest import PREPROCESSING
 from tests.release import CHECKPOINTS, COMMIT, change_manifest
 
 pytest_plugins = ["tests.release"]
