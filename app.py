@@ -41,7 +41,12 @@ def main() -> None:
     except HeartvizError as error:
         raise SystemExit(f"heartviz can't start: {error}") from error
     demo = build_demo(make_engine(models))
-    demo.launch(server_name=options.host, server_port=options.port, **LAUNCH_OPTIONS)
+    try:
+        demo.launch(server_name=options.host, server_port=options.port, **LAUNCH_OPTIONS)
+    except OSError as error:
+        raise SystemExit(
+            f"heartviz can't listen on {options.host}, port {options.port}: it may be taken. Give another with --port."
+        ) from error
 
 
 if __name__ == "__main__":

@@ -116,6 +116,10 @@ def colour_stops(signed: bool = False, count: int = 9) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*table[round(step)]) for step in np.linspace(0, 255, count)]
 
 
+# Right of the last tick, where no bar and no chance line can cover the numbers.
+NUMBERS_AT = 112
+
+
 def plot_shares(explanation: Explanation) -> go.Figure:
     """Bars of each region's share of the sensitivity for both models, with a tick at its chance line."""
     names = [REGION_NAMES[region] for region in REGIONS]
@@ -135,13 +139,11 @@ def plot_shares(explanation: Explanation) -> go.Figure:
             marker={"symbol": "line-ns", "size": 26, "line": {"width": 3, "color": "#ffffff"}},
             customdata=names, hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
         )  # fmt: skip
-        # Each number stands right of its bar, or right of the chance line where that would cover it.
-        pairs = [(value or 0.0, line or 0.0) for value, line in zip(percent, chance, strict=True)]
-        ends = [1.0 + (line if value < line < value + 22.0 else value) for value, line in pairs]
         words = ["not defined" if value is None else f"{value:.0f} %" for value in percent]
         figure.add_scatter(
-            x=ends, y=rows, mode="text", text=words, textposition="middle right", showlegend=False, hoverinfo="skip"
-        )
+            x=[NUMBERS_AT] * len(rows), y=rows, mode="text", text=words, textposition="middle left",
+            textfont={"color": ARM_COLOURS[arm]}, showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
     figure.update_layout(
         barmode="overlay", height=330, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 4, "r": 24, "t": 8, "b": 4},

@@ -34,7 +34,7 @@ def test_implausible_areas_are_refused(mask, size):
 
 
 def test_uncertain_outlines_are_refused():
-    with pytest.raises(SegmentationError, match="60 % certainty only, 88 % is needed"):
+    with pytest.raises(SegmentationError, match="taken for the heart is too unlike one, or is hidden"):
         check_anatomy(segmentation(certainty=0.6), picture())
 
 

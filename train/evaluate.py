@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 from heartviz.classify import pictures_seen
-from heartviz.errors import SegmentationError
+from heartviz.errors import HeartvizError, SegmentationError
 from heartviz.gate import check_anatomy, check_ratio
 from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.pipeline import analyze
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
-from heartviz.records import ARMS, TASK_CLASSES
+from heartviz.records import ARMS, REGIONS, TASK_CLASSES
 from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
 from train.classifier import score
@@ -33,6 +35,7 @@ from train.provenance import describe_run, hash_text
 from train.signs import CONTOUR_GAIN, SIGN_GROUPS
 from train.sources import Film
 from train.sources.ctr512 import read_films
+from train.sources.registry import open_sources
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Config:
     weights: str = field(default="local", metadata={"help": "as HEARTVIZ_WEIGHTS"})
     per_class: int = field(default=1, metadata={"help": "simulated films of each class from each film"})
     single_sign_step: int = field(default=2, metadata={"help": "films with contour or vessel signs alone: every Nth"})
-    seed: int = field(default=7, metadata={"help": "seed of the simulation"})
+    third: tuple[str, ...] = field(default=(), metadata={"help": "films of other sources, as NAME=PATH"})
+    third_every: int = field(default=1, metadata={"help": "every Nth of these"})
+    seed: int = field(default=8, metadata={"help": "seed of the simulation"})
 
 
 def measure_segmenter(models: Models, films: Sequence[Film]) -> dict:
@@ -121,10 +126,20 @@ def measure_congenital(models: Models, films: list[Film], train_films: list[Film
             results[group]["outline_reader"] = score(reader.predict_proba(part["outline"].numpy()), part, class_names)
         labels = part["label"].numpy()
         for arm in ARMS:
+            if group != "vessels":
+                results[group][arm]["above_reader"] = compare_with_reader(probabilities[arm], reader, part)
             results[group][arm]["auroc_one_vs_rest"] = float(
                 roc_auc_score(labels, probabilities[arm], multi_class="ovr", labels=range(len(class_names)))
             )
     return results
+
+
+def compare_with_reader(probabilities: NDArray, reader: Pipeline, part: dict) -> dict:
+    """How much more of the films a model gets right than the outline reader, with a paired 95 % interval by film."""
+    labels, films = part["label"].numpy().astype(int), part["film"].numpy().astype(int)
+    more = (probabilities.argmax(1) == labels).astype(float) - (reader.predict(part["outline"].numpy()) == labels)
+    of_film = [float(more[films == film].mean()) for film in np.unique(films)]
+    return {"difference": float(more.mean()), "interval": bootstrap_interval(of_film)}
 
 
 def measure_heart_size(models: Models, films: list[Film]) -> dict:
@@ -149,13 +164,58 @@ def measure_heart_size(models: Models, films: list[Film]) -> dict:
     return results
 
 
+def measure_use(models: Models, films: Sequence[Film]) -> dict:
+    """What the app does with films as they are: refusals, answers, and where the sensitivity of its maps lies.
+
+    Shares are of the default map, for the picture seen and VGG+Mask's congenital answer; intervals by film.
+    """
+    predictions, shares = [], {arm: [] for arm in ARMS}
+    for film in tqdm(films, unit="film"):
+        try:
+            report = analyze(film.image_path, models)
+        except HeartvizError:
+            continue
+        predictions.append(report.predictions)
+        for arm in ARMS:
+            shares[arm].append(report.explanation.shares[arm])
+    return {
+        "n": len(films),
+        "accepted": len(predictions),
+        "answers": {
+            task: {
+                arm: {name: sum(of_film[task][arm].label == name for of_film in predictions) for name in names}
+                for arm in ARMS
+            }
+            for task, names in TASK_CLASSES.items()
+        },
+        "shares": {
+            arm: {region: _mean_with_interval([share.share[region] for share in shares[arm]]) for region in REGIONS}
+            for arm in ARMS
+        },
+        "chance": {
+            region: _mean_with_interval([share.chance[region] for share in shares["plain"]]) for region in REGIONS
+        },
+        "heart_share_rises_with_the_mask": sum(
+            mask.share["heart"] > plain.share["heart"]
+            for plain, mask in zip(shares["plain"], shares["mask"], strict=True)
+        ),
+    }
+
+
+def _mean_with_interval(values: Sequence[float]) -> dict:
+    return {"mean": float(np.nanmean(values)), "interval": bootstrap_interval(values)}
+
+
 def main(config: Config) -> None:
     """Writes the numbers of all models on the split, and prints them."""
     films, splits = read_films(config.data), read_splits(config.splits)
     held_out, train_films = films_of(films, splits, config.split), films_of(films, splits, "train")
     models = load_models(config.weights)
     results = describe_run(config, films, config.splits) | {
-        "command": f"python -m train.evaluate --data DIR --split {config.split} --seed {config.seed}",
+        "command": " ".join(
+            [f"python -m train.evaluate --data DIR --split {config.split} --seed {config.seed}"]
+            + [f"--third {spec.split('=')[0]}=DIR --third-every {config.third_every}" for spec in config.third]
+        ),
         "split": config.split,
         "held_out": len(held_out),
         "training_films": len(train_films),
@@ -163,6 +223,13 @@ def main(config: Config) -> None:
         "models": dict(models.sha256),
         "segmenter": measure_segmenter(models, held_out),
         "heart_size": measure_heart_size(models, held_out),
+        "use": {
+            source: measure_use(models, of_source)
+            for source, of_source in {
+                **{name: [film for film in held_out if film.source == name] for name in ("jsrt", "wingspan")},
+                **{spec.split("=")[0]: open_sources([spec])[:: config.third_every] for spec in config.third},
+            }.items()
+        },
         "congenital": measure_congenital(models, held_out, train_films, config),
     }
     config.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -153,7 +153,8 @@ def _card(name: str, runs: dict[str, dict[str, Any]], results: dict) -> dict[str
     films = runs["segmenter"]["training_films"]
     card: dict[str, Any] = {"trained_on": TRAINED_ON[task].format(films=films), "licence": LICENCE}
     if task in runs:
-        card["run"] = {part: runs[task][part] for part in ("config", "films_sha256", "splits_sha256", "versions")}
+        kept = ("config", "films", "films_sha256", "splits_sha256", "start_sha256", "segmenter_sha256", "versions")
+        card["run"] = {part: runs[task][part] for part in kept if part in runs[task]}
     if not results or name == "trunk":
         return card | {"metrics": []}
     return card | {"metrics": _metric_lines(name, results), "command": results["command"]}

@@ -18,7 +18,7 @@ class Config:
 
 
 def make_tables(results: dict) -> str:
-    """Three tables, each with n, split and intervals: segmenter, heart size, congenital signs."""
+    """Four tables, each with n and split: segmenter, heart size, congenital signs, and films as they are."""
     parts = [
         f"Measured by `{results['command']}` on the {results['held_out']} films of the `{results['split']}` part of "
         f"`weights/splits.csv`, which nothing was trained or tuned on ({results['training_films']} films trained, "
@@ -56,23 +56,48 @@ def make_tables(results: dict) -> str:
         "",
         "**Congenital signs** (SIMULATED on real films; accuracy over Normal, VSD, ASD, TOF; chance 0.25):",
         "",
-        "| signs | model | n | accuracy | AUROC | Normal | VSD | ASD | TOF | severity low / mid / high | worst group |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| signs | model | n | accuracy | above the reader | AUROC | Normal | VSD | ASD | TOF | "
+        "strength low / mid / high | worst group |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for group, title in GROUP_TITLES.items():
         for model, model_title in ARM_TITLES.items():
             if model in results["congenital"][group]:
                 parts.append(_congenital_row(title, model_title, results["congenital"][group][model]))
+    parts += [
+        "",
+        "**In use** (films as they are, nothing simulated; share of the sensitivity of the default map, in brackets "
+        "what the region covers):",
+        "",
+        "| source | films | accepted | model | congenital answer: Normal / VSD / ASD / TOF | called Enlarged | "
+        "in the heart | in the lungs | elsewhere |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for source, of in results["use"].items():
+        parts += [_use_row(source, of, arm) for arm in ("plain", "mask")]
     return "\n".join(parts)
+
+
+def _use_row(source: str, of: dict, arm: str) -> str:
+    answers = " / ".join(str(count) for count in of["answers"]["congenital"][arm].values())
+    shares = " | ".join(
+        f"{of['shares'][arm][region]['mean']:.2f} ({of['chance'][region]['mean']:.2f})" for region in of["chance"]
+    )
+    enlarged = of["answers"]["heart_size"][arm]["Enlarged"]
+    return f"| {source} | {of['n']} | {of['accepted']} | {ARM_TITLES[arm]} | {answers} | {enlarged} | {shares} |"
 
 
 def _congenital_row(title: str, model_title: str, of: dict) -> str:
     classes = " | ".join(f"{value:.2f}" for value in of["by_class"].values())
     thirds = " / ".join(f"{value:.2f}" for value in of["by_severity_third"].values())
+    above = of.get("above_reader")
+    more = "-"
+    if above is not None:
+        more = f"{above['difference']:+.3f} [{above['interval'][0]:+.3f}, {above['interval'][1]:+.3f}]"
     auroc = f"{of['auroc_one_vs_rest']:.3f}" if "auroc_one_vs_rest" in of else "-"
     return (
-        f"| {title} | {model_title} | {of['n']} | {_with_interval(of, 'accuracy')} | {auroc} | {classes} | {thirds} | "
-        f"{of['worst_group']:.2f} |"
+        f"| {title} | {model_title} | {of['n']} | {_with_interval(of, 'accuracy')} | {more} | {auroc} | {classes} | "
+        f"{thirds} | {of['worst_group']:.2f} |"
     )
 
 

@@ -123,7 +123,7 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         "target_class": gr.update(
             choices=[(CLASS_NAMES[name], name) for name in TASK_CLASSES[task]], value=explanation.target_class
         ),
-        "map_scale": panels.map_scale(explanation, pair),
+        "map_scale": panels.map_scale(report, pair),
         "shares_summary": panels.shares_summary(explanation),
         "shares_plot": plots.plot_shares(explanation),
         "fine_print": panels.fine_print(report, engine.describe()),

@@ -10,8 +10,8 @@ from heartviz.ui.engine import ModelCard
 from heartviz.ui.words import CLASS_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
 
 SEEN_CAPTIONS: Mapping[Arm, str] = {
-    "plain": "It is shown the chest as it is.",
-    "mask": "It is shown the chest with gray values outside the outlined heart times 0.2.",
+    "plain": "It is shown the chest, cut out around the lungs and stretched in contrast.",
+    "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
 }
 
 
@@ -118,14 +118,19 @@ def answer_note(task: str) -> str:
     )
 
 
-def map_scale(explanation: Explanation, pair: plots.SensitivityPair) -> str:
-    """The legend of the one colour scale of both maps, and what the maps are."""
+def map_scale(report: Report, pair: plots.SensitivityPair) -> str:
+    """The legend of the one colour scale of both maps, what the maps are, and whose answer they explain."""
+    explanation = report.explanation
+    answers = {arm: prediction.label for arm, prediction in report.predictions[explanation.task].items()}
     target = CLASS_NAMES.get(explanation.target_class, explanation.target_class)
     basis = "picture it sees" if explanation.gradient_for == "picture_seen" else "original film"
     what = (
         f"How strongly each pixel of the {basis} moves a model's answer for <b>{escape(target)}</b> against the other "
         "classes (absolute gradient). "
     )
+    others = [plots.ARM_NAMES[arm] for arm in ARMS if answers[arm] != explanation.target_class]
+    if others:
+        what += f"This is not what {' and '.join(others)} says of this film: choose its answer above to see its map. "
     flat = "".join(
         f'<div class="hv-banner hv-note" role="note"><b>{plots.ARM_NAMES[arm]}:</b> {escape(words)}</div>'
         for arm, words in pair.flat.items()
