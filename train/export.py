@@ -212,8 +212,7 @@ def _card_text(name: str, entry: dict) -> str:
         f"- Trained on: {card['trained_on']}",
         f"- Licence: {card['licence']}",
         f"- Half precision against float32, {checked['films']} films, largest change: {change['answers']:.0f} answers, "
-        f"{change['outline_px']:.0f} pixels of an outline, probability {change['probability_plain']:.4f} (plain) and "
-        f"{change['probability_mask']:.4f} (VGG+Mask, whose picture changes with the outline)",
+        f"{change['outline_px']:.0f} pixels of an outline, {change['probability']:.5f} of a probability",
     ]
     if "class_names" in entry:
         point = entry["operating_point"] or "the likeliest class"
