@@ -21,7 +21,7 @@ def make_tables(results: dict) -> str:
     """Four tables, each with n and split: segmenter, heart size, congenital signs, and films as they are."""
     parts = [
         f"Measured by `{results['command']}` on the {results['held_out']} films of the `{results['split']}` part of "
-        f"`weights/splits.csv`, which nothing was trained or tuned on ({results['training_films']} films trained, "
+        f"`weights/splits.csv`, which nothing was trained or calibrated on ({results['training_films']} films trained, "
         f"{results['validation_films']} validated). Brackets: 95 % bootstrap interval by film.",
         "",
         "**Outlines** (real films, hand-drawn masks; HD95 in mm-equivalent, 0.7 mm a pixel at 512):",
