@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from heartviz.errors import SegmentationError
 from heartviz.records import BoolMask, CardiothoracicRatio, FloatImage, Segmentation
 
-# Limits were set by looking at frontal films that nothing was trained on, laterals, and inverted or turned films: nearly
-# all frontals lie well inside, nearly all others outside at least one. `python -m train.gate` counts.
+# Limits were set by looking at frontal films that nothing was trained on, laterals, and inverted or turned films:
+# nearly all frontals lie well inside, nearly all others outside at least one. `python -m train.gate` counts.
 LEAST_HEART_AREA, LARGEST_HEART_AREA = 0.008, 0.30  # of the film
 LEAST_LUNG_AREA = 0.015  # of the film
 LEAST_CERTAINTY = 0.88  # mean probability inside the least certain mask
