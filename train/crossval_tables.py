@@ -37,6 +37,7 @@ def score_table(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     accuracies, aurocs, swapped_aurocs, parts = [], [], [], []
     for line in lines:
         probabilities, labels = np.array(line["probabilities"]), np.array(line["label"])
+        probabilities /= probabilities.sum(axis=1, keepdims=True)  # they were rounded to five digits
         swapped = np.array(line["swapped"])
         own = ~swapped
         accuracies.append(float((probabilities[own].argmax(1) == labels[own]).mean()))

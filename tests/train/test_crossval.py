@@ -79,6 +79,11 @@ def test_scores_by_hand():
     assert swapped["auroc"] == 1.0
 
 
+def test_rounded_probabilities_are_scored():
+    rounded = make_line(0, probabilities=[[0.33333, 0.33333, 0.33333]] * 6)
+    assert score_table([rounded])["auroc"] == 0.5
+
+
 def test_variance_is_over_folds():
     worse = make_line(1, probabilities=[[0.1, 0.8, 0.1]] * 6)
     scores = score_table([make_line(0), worse])
