@@ -91,7 +91,7 @@ def load_models(where: str | os.PathLike[str] | None = None) -> Models:
     beside_code = where in ("auto", "local", "hub")
     folder = LOCAL_FOLDER if beside_code else Path(where)
     if not folder.is_dir():
-        raise WeightsError(f"HEARTVIZ_WEIGHTS is {where}; give auto, local, hub, or the path of a folder with weights.")
+        raise WeightsError(f"Weights can't come from {where}: give auto, local, hub, or the path of a folder.")
     manifest = read_manifest(folder)
     states: dict[str, dict[str, Tensor]] = {}
     origins: dict[str, list[str]] = {}

@@ -117,6 +117,17 @@ def test_other_choices_only_explain_again(compute, report):
     assert kept.explanation.target_class == view["target_class"]["value"] == "ASD"
 
 
+def test_the_maps_caption_says_whose_answer_they_do_not_explain(compute, report):
+    labels = {arm: prediction.label for arm, prediction in report.predictions["congenital"].items()}
+    assert labels["mask"] == report.explanation.target_class == "VSD"  # drawn_report
+    for plain, said in (("VSD", False), ("Normal", True)):
+        answers = dict(report.predictions["congenital"])
+        answers["plain"] = replace(answers["plain"], label=plain)
+        other = replace(report, predictions={**report.predictions, "congenital": answers})
+        caption = analyze.show_report(compute.engine(), other, "congenital")["map_scale"]
+        assert ("not what Plain VGG16 says of this film" in caption) == said
+
+
 @pytest.mark.parametrize("left_over", [None, "VSD", "no class"])
 def test_another_task_explains_the_answer_of_vgg_mask(compute, report, left_over):
     view = analyze.explain_again(

@@ -89,7 +89,7 @@ def test_missing_manifest_is_refused(weights_folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match="No manifest.json in .*empty.*HEARTVIZ_WEIGHTS"):
         weights.load_models(tmp_path / "empty")
-    with pytest.raises(WeightsError, match="HEARTVIZ_WEIGHTS is nonsense; give auto, local, hub, or the path"):
+    with pytest.raises(WeightsError, match="Weights can't come from nonsense: give auto, local, hub, or the path"):
         weights.load_models("nonsense")
 
 

@@ -55,10 +55,23 @@ def run_script(main: Callable[[Config], None], config_class: type[Config]) -> No
         raise SystemExit(2) from error
 
 
+def describe_config(config: Any) -> dict[str, Any]:
+    """The resolved config, fit for JSON; paths by their last part only, so that no machine's folders are told."""
+    return {name: _shorten(value) for name, value in dataclasses.asdict(config).items()}
+
+
+def _shorten(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, tuple):
+        return [_shorten(part) for part in value]
+    if isinstance(value, str) and "=" in value:  # NAME=PATH of train.sources
+        name, _, place = value.partition("=")
+        return f"{name}={Path(place).name}"
+    return value
+
+
 def write_config(config: Any, path: Path) -> None:
-    """The resolved config as JSON; paths by their last part only, so that no machine's folders are told."""
-    values = {
-        name: value.name if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
-    }
+    """Writes `describe_config` as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(describe_config(config), indent=2) + "\n", encoding="utf-8")

@@ -21,7 +21,7 @@ import heartviz
 from heartviz.errors import DataError, HeartvizError
 from heartviz.masks import mask_contour
 from heartviz.preprocess import CONTRAST_PERCENTILES, SEGMENTER_SIZE_PX, square_frame, stretch_contrast
-from train.config import run_script
+from train.config import describe_config, run_script
 from train.folds import draw_splits, read_splits, write_splits
 from train.hdf5 import MASKS, TEXT_BYTES, PreparedFilm, PreparedFilms, group_path, hash_row
 from train.hdf5_writer import LAYOUT, VERSIONS, BadFilm, FilmWriter
@@ -191,10 +191,8 @@ def prepare(films: Sequence[Film], config: Config) -> dict[str, Any]:
     found = verify(config.out, len(films))
     with FilmWriter(config.out, (), settings) as writer:
         writer.mark_verified(True)
-    sources = [f"{name}={Path(path).name}" for name, _, path in (spec.partition("=") for spec in config.sources)]
-    values = dataclasses.asdict(config) | {"sources": sources}
     summary = {
-        "config": {name: value.name if isinstance(value, Path) else value for name, value in values.items()},
+        "config": describe_config(config),
         "settings": settings,
         **found,
         "versions": {

@@ -1,6 +1,5 @@
 """What a result was made from: hashes of films, splits and files, and versions, for the JSON beside it."""
 
-import dataclasses
 import hashlib
 import json
 import platform
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 import heartviz
+from train.config import describe_config
 from train.sources import Film
 
 
@@ -42,9 +42,8 @@ def hash_films(films: Iterable[Film]) -> str:
 def describe_run(config: Any, films: Iterable[Film], splits: Path) -> dict[str, Any]:
     """Config, seed, hashes of all films and of the split file, and versions, fit for JSON."""
     films = list(films)
-    settings = dataclasses.asdict(config)
     return {
-        "config": {name: value.name if isinstance(value, Path) else value for name, value in settings.items()},
+        "config": describe_config(config),
         "films": len(films),
         "films_sha256": hash_films(films),
         "splits_sha256": hash_files([splits]),

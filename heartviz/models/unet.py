@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from heartviz.models.vgg_unet import make_decoder_block
+from heartviz.models.vgg_unet import enlarge, make_decoder_block
 
 UNET_CHANNELS = (32, 64, 128, 256, 512)
 
@@ -34,9 +33,5 @@ class UNet(nn.Module):
             skips.append(encode(pool(skips[-1])))
         decoded = skips.pop()
         for decode in self.decode:
-            decoded = decode(torch.cat([_enlarge(decoded), skips.pop()], dim=1))
-        return _enlarge(self.head(decoded))
-
-
-def _enlarge(features: Tensor) -> Tensor:
-    return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+            decoded = decode(torch.cat([enlarge(decoded), skips.pop()], dim=1))
+        return enlarge(self.head(decoded))

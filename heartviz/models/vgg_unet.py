@@ -44,11 +44,12 @@ class VGGUNet(nn.Module):
         _, stride2, stride4 = features
         stride8 = self.block4(self.pool3(stride4))
         stride16 = self.block5(self.pool4(stride8))
-        decoded = self.decode8(torch.cat([_enlarge(stride16), stride8], dim=1))
-        decoded = self.decode4(torch.cat([_enlarge(decoded), stride4], dim=1))
-        decoded = self.decode2(torch.cat([_enlarge(decoded), stride2], dim=1))
-        return _enlarge(self.head(decoded))
+        decoded = self.decode8(torch.cat([enlarge(stride16), stride8], dim=1))
+        decoded = self.decode4(torch.cat([enlarge(decoded), stride4], dim=1))
+        decoded = self.decode2(torch.cat([enlarge(decoded), stride2], dim=1))
+        return enlarge(self.head(decoded))
 
 
-def _enlarge(features: Tensor) -> Tensor:
+def enlarge(features: Tensor) -> Tensor:
+    """Twice the height and width, interpolated."""
     return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)

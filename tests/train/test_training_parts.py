@@ -13,7 +13,7 @@ from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from train.augment import AffineParams, apply_affine, apply_gray, draw_affine, draw_gray
 from train.calibrate import choose_operating_point, fit_temperature
 from train.classifier import group_weights
-from train.config import parse_config
+from train.config import describe_config, parse_config
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
@@ -175,6 +175,19 @@ class Options:
 def test_flags_are_made_from_the_dataclass():
     options = parse_config(Options, ["--folder", "x", "--sizes", "3", "4", "5", "--fast"])
     assert options == Options(folder=Path("x"), sizes=(3, 4, 5), weights=None, fast=True)
+
+
+def test_no_folder_of_this_machine_is_written_down():
+    @dataclass(frozen=True)
+    class Flags:
+        data: Path
+        more: tuple[Path, ...]
+        films: tuple[str, ...]
+        size_px: int = 3
+
+    flags = Flags(Path("/home/me/films"), (Path("/home/me/a"), Path("b/c")), ("nih14=/home/me/nih", "both"))
+    told = {"data": "films", "more": ["a", "c"], "films": ["nih14=nih", "both"], "size_px": 3}
+    assert describe_config(flags) == told
 
 
 def test_loop_learns_and_resumes_to_the_same_weights(tmp_path):
