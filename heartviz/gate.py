@@ -27,6 +27,8 @@ def check_anatomy(segmentation: Segmentation, picture: FloatImage) -> tuple[str,
 
     `picture` is the film with stretched contrast, float32 (H, W), the segmentation's frame.
     """
+    if segmentation.lateral_prob > 0.5:
+        _refuse("it looks like one taken from the side")
     found = {
         "heart": (segmentation.heart_mask, segmentation.heart_prob),
         "patient's left lung": (segmentation.left_lung_mask, segmentation.left_lung_prob),

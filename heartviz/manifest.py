@@ -43,9 +43,12 @@ PREPROCESSING = MappingProxyType(
 CLASSIFIERS: Mapping[str, tuple[str, Arm]] = MappingProxyType(
     {f"{task}_{arm}": (task, arm) for task in TASK_CLASSES for arm in ARMS}
 )
-ARCHITECTURES = {"trunk": ("vgg_trunk",), "segmenter": ("vgg_unet",)} | dict.fromkeys(
-    CLASSIFIERS, ("vgg_classifier", "vgg_upper")
-)
+ARCHITECTURES = {
+    "trunk": ("vgg_trunk",),
+    "segmenter": ("vgg_unet",),
+    "view": ("view_head",),
+    **dict.fromkeys(CLASSIFIERS, ("vgg_classifier", "vgg_upper")),
+}
 # What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
 FILE_FIELDS = {
     "file": r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors",

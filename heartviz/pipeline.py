@@ -59,7 +59,7 @@ def analyze(
     with models.lock:
         tell(0.15, "Finding the heart and the lungs")
         with clock.time("segment"):
-            segmentation = segment_film(picture, models.trunk, models.segmenter)
+            segmentation = segment_film(picture, models.trunk, models.segmenter, models.view)
             warnings = check_anatomy(segmentation, picture)
         with clock.time("measure"):
             cardiothoracic = measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask)

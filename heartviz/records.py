@@ -53,7 +53,10 @@ class Radiograph(_Frozen):
 
 @dataclass(frozen=True)
 class Segmentation(_Frozen):
-    """Heart and lungs on the film, all (H, W) in the original frame; left_lung is the patient's left."""
+    """Heart and lungs on the film, all (H, W) in the original frame; left_lung is the patient's left.
+
+    `lateral_prob` is the probability, 0..1, that the film was taken from the side; NaN where nothing was asked for it.
+    """
 
     heart_prob: FloatImage
     left_lung_prob: FloatImage
@@ -61,6 +64,7 @@ class Segmentation(_Frozen):
     heart_mask: BoolMask
     left_lung_mask: BoolMask
     right_lung_mask: BoolMask
+    lateral_prob: float = float("nan")
 
     @property
     def lungs_mask(self) -> BoolMask:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import heartviz
 from heartviz.errors import WeightsError
 from heartviz.manifest import CLASSIFIERS, FILE_FIELDS, file_sha256, read_manifest, save_weights, write_manifest
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead
 from heartviz.records import Arm
 
 __all__ = [
@@ -67,6 +67,7 @@ class Models:
 
     trunk: VGGTrunk
     segmenter: VGGUNet
+    view: ViewHead
     classifiers: Mapping[tuple[str, Arm], ClassifierModel]
     sha256: Mapping[str, str]
     origin: str
@@ -147,6 +148,7 @@ def _make_models(
     return Models(
         trunk=_make_network(VGGTrunk, states["trunk"], files["trunk"]),
         segmenter=_make_network(VGGUNet, states["segmenter"], files["segmenter"]),
+        view=_make_network(ViewHead, states["view"], files["view"]),
         classifiers=MappingProxyType(classifiers),
         sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
         origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),

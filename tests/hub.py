@@ -1,6 +1,8 @@
-"""A model hub on 127.0.0.1 that speaks as much of the real hub's protocol as downloads need, faults included."""
+"""A model hub on 127.0.0.1 that speaks as much of the real hub's protocol as downloads and a push need."""
 
+import base64
 import hashlib
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +16,10 @@ class LoopbackHub:
 
     Like the real hub it answers `/{repository}/resolve/{commit}/{path}` for large files with a redirect
     (X-Repo-Commit, X-Linked-Etag, X-Linked-Size) to another host, here another port, which serves content by sha256
-    and in ranges. `requests` lists every request as "METHOD path", `user_agents` who asked. `fault` makes it
-    misbehave: "cut once" drops the first transfer halfway, "short" sends half a file as if it were whole, "no hub"
-    leaves the hub's headers out, "slow" answers after `delay_s`, "unavailable" answers 503.
+    and in ranges. A push makes one new commit, whose files replace old ones. `requests` lists every request as
+    "METHOD path", `user_agents` who asked. `fault` makes it misbehave: "cut once" drops the first transfer halfway,
+    "short" sends half a file as if it were whole, "no hub" leaves the hub's headers out, "slow" answers after
+    `delay_s`, "unavailable" answers 503.
     """
 
     def __init__(self, repository: str, commit: str, files: dict[str, bytes]) -> None:
@@ -25,6 +28,7 @@ class LoopbackHub:
         self.files = files
         self.fault: Fault = "none"
         self.delay_s = 0.0
+        self.stored: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.user_agents: set[str] = set()
         self.endpoint = self.storage = ""
@@ -61,6 +65,12 @@ class _HubHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer()
+
+    def do_POST(self) -> None:
+        self._take()
+
+    def do_PUT(self) -> None:
+        self._take()
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""
@@ -114,6 +124,46 @@ class _HubHandler(BaseHTTPRequestHandler):
         else:
             self._send(200, headers, content)
 
+    def _take(self) -> None:
+        """One step of a push: make the repository, say how each file goes, store large files, commit."""
+        hub, body = self.hub, self.rfile.read(int(self.headers["Content-Length"] or 0))
+        hub.requests.append(f"{self.command} {self.path}")
+        repository = hub.repository
+        if self.path == "/api/repos/create":
+            wanted = json.loads(body)
+            if f"{wanted.get('organization')}/{wanted['name']}" == repository:
+                self._send_json({"url": f"{hub.endpoint}/{repository}"})
+            else:
+                self._send(403, {"X-Error-Message": "You may not write there"}, b"")
+        elif self.path == "/api/validate-yaml":
+            self._send_json({"warnings": [], "errors": []})
+        elif self.path == f"/api/models/{repository}/preupload/main":
+            files = json.loads(body)["files"]
+            modes = {True: "lfs", False: "regular"}
+            answer = [{"path": f["path"], "uploadMode": modes[f["path"].endswith(".safetensors")]} for f in files]
+            self._send_json({"files": [file | {"shouldIgnore": False, "oid": None} for file in answer]})
+        elif self.path == f"/{repository}.git/info/lfs/objects/batch":
+            stored = json.loads(body)["objects"]
+            actions = {o["oid"]: {"upload": {"href": f"{hub.storage}/content/{o['oid']}"}} for o in stored}
+            self._send_json({"objects": [o | {"actions": actions[o["oid"]]} for o in stored]})
+        elif self.path.startswith("/content/"):
+            hub.stored[self.path.removeprefix("/content/")] = body
+            self._send(200, {}, b"")
+        elif self.path == f"/api/models/{repository}/commit/main":
+            hub.commit = hashlib.sha1(body).hexdigest()
+            for line in map(json.loads, body.splitlines()):
+                value = line["value"]
+                if line["key"] == "file":
+                    hub.files[value["path"]] = base64.b64decode(value["content"])
+                elif line["key"] == "lfsFile":
+                    hub.files[value["path"]] = hub.stored[value["oid"]]
+            self._send_json({"commitUrl": f"{hub.endpoint}/{repository}/commit/{hub.commit}", "commitOid": hub.commit})
+        else:
+            self._send(404, {}, b"")
+
+    def _send_json(self, answer: dict) -> None:
+        self._send(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
     def _send(self, status: int, headers: dict[str, str], body: bytes, announced: int | None = None) -> None:
         try:
             self.send_response(status)
@@ -121,7 +171,7 @@ class _HubHandler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body) if announced is None else announced))
             self.end_headers()
-            if self.command == "GET":
+            if self.command != "HEAD":
                 self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):
             # The client stopped waiting.

@@ -14,7 +14,7 @@ import torch
 from huggingface_hub.utils import close_session
 
 from heartviz import weights
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, vgg, vgg_unet
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.records import ARMS, TASK_CLASSES
 from tests.hub import LoopbackHub
 
@@ -22,13 +22,16 @@ REPOSITORY = "someone/hearts"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REAL_CHANNELS, REAL_DECODER = vgg.VGG16_CHANNELS, vgg_unet.DECODER_CHANNELS
 TINY_CHANNELS = tuple((8,) * len(block) for block in REAL_CHANNELS)
-CHECKPOINTS = ("trunk", "segmenter", "congenital_plain", "congenital_mask", "heart_size_plain", "heart_size_mask")
+CHECKPOINTS = (
+    *("trunk", "segmenter", "view"),
+    *("congenital_plain", "congenital_mask", "heart_size_plain", "heart_size_mask"),
+)
 
 
 def write_release(folder: Path) -> dict[str, torch.nn.Module]:
     """Random networks, rounded to float16 as their files are, written to `folder` with a manifest."""
     torch.manual_seed(7)
-    networks = {"trunk": VGGTrunk(), "segmenter": VGGUNet()}
+    networks = {"trunk": VGGTrunk(), "segmenter": VGGUNet(), "view": ViewHead()}
     entries = {}
     for arm in ARMS:
         for task, class_names in TASK_CLASSES.items():
@@ -46,7 +49,8 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
                 "lower_from": None if task == "congenital" else f"congenital_{arm}",
                 "card": {"auc": 0.9},
             }
-    entries |= {"trunk": {"architecture": "vgg_trunk"}, "segmenter": {"architecture": "vgg_unet"}}
+    architectures = {"trunk": "vgg_trunk", "segmenter": "vgg_unet", "view": "view_head"}
+    entries |= {name: {"architecture": architecture} for name, architecture in architectures.items()}
     for name in CHECKPOINTS:
         network = networks[name].half().float().eval().to(memory_format=torch.channels_last)
         state = network.state_dict()

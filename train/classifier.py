@@ -24,11 +24,12 @@ from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import CLASSIFIER_SIZE_PX
 from heartviz.records import ARMS, TASK_CLASSES
+from train.arithmetic import mixed_precision
 from train.calibrate import choose_operating_point, fit_temperature
 from train.config import run_script
 from train.datasets import cached, compute_features, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
-from train.loop import train_epochs
+from train.loop import get_accelerator, train_epochs
 from train.metrics import bootstrap_interval
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
@@ -119,23 +120,27 @@ def group_weights(labels: Tensor, sources: Tensor) -> Tensor:
     return weights / weights.mean()
 
 
-def iterate_batches(features: dict[str, Tensor], arm: str, batch_size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """One epoch of (pooled trunk features, labels, weights) in random order."""
+def iterate_batches(
+    features: dict[str, Tensor], arm: str, batch_size: int, seed: int, shard: int = 0, shards: int = 1
+) -> Iterator[tuple[Tensor, ...]]:
+    """One epoch of (pooled trunk features, labels, weights) in random order, of each batch this shard's films."""
+    if batch_size % shards:
+        raise DataError(f"A batch of {batch_size} films can't be shared by {shards} processes: change --batch-size.")
     weights = group_weights(features["label"], features["source"])
     order = torch.randperm(len(weights), generator=torch.Generator().manual_seed(seed))
     for start in range(0, len(order) - batch_size + 1, batch_size):
-        chosen = order[start : start + batch_size]
-        stride8 = features[arm][chosen].contiguous(memory_format=torch.channels_last)
+        chosen = order[start + shard : start + batch_size : shards]
+        stride8 = features[arm][chosen].float().contiguous(memory_format=torch.channels_last)
         yield stride8, features["label"][chosen].long(), weights[chosen]
 
 
 def infer_logits(network: VGGClassifier, pooled: Tensor, shared_block4: bool = False) -> Tensor:
     """Logits (N, classes), float32, of pooled trunk features, or of block 4's output where that is what was cached."""
     network.eval()
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), mixed_precision():
         parts = []
         for part in pooled.split(16):
-            part = part.contiguous(memory_format=torch.channels_last)
+            part = part.float().contiguous(memory_format=torch.channels_last)
             parts.append(network.upper(part if shared_block4 else network.block4(part)).float())
     return torch.cat(parts)
 
@@ -179,7 +184,9 @@ def train_arm(
             {"params": blocks, "lr": config.block_rate},
             {"params": list(network.head.parameters()), "lr": config.head_rate},
         ],
-        lambda epoch: iterate_batches(features["train"], arm, config.batch_size, config.seed + epoch),
+        lambda epoch, shard, shards: iterate_batches(
+            features["train"], arm, config.batch_size, config.seed + epoch, shard, shards
+        ),
         loss_of_batch,
         epochs=config.epochs,
         steps_per_epoch=len(features["train"]["label"]) // config.batch_size,
@@ -192,10 +199,9 @@ def train_arm(
 
 
 def _through_block4(network: VGGClassifier, pooled: Tensor) -> Tensor:
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        return torch.cat(
-            [network.block4(part.contiguous(memory_format=torch.channels_last)).bfloat16() for part in pooled.split(16)]
-        )
+    with torch.inference_mode(), mixed_precision():
+        parts = [part.float().contiguous(memory_format=torch.channels_last) for part in pooled.split(16)]
+        return torch.cat([network.block4(part).bfloat16() for part in parts])
 
 
 def score(probabilities: NDArray, part: dict[str, Tensor], class_names: tuple[str, ...]) -> dict:
@@ -249,7 +255,7 @@ def main(config: Config) -> None:
     """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
     if config.blank_band_w and config.task != "congenital":
         raise DataError("--blank-band-w is a control of the contour signs: use it with --task congenital.")
-    class_names = TASK_CLASSES[config.task]
+    class_names, accelerator = TASK_CLASSES[config.task], get_accelerator()
     trunk, segmenter, imagenet = load_networks(config)
     films = read_films(config.data)
     run = describe_run(config, films, config.splits) | {"segmenter_sha256": hash_files([config.segmenter])}
@@ -260,7 +266,7 @@ def main(config: Config) -> None:
         reader = make_reader().fit(*(features["train"][name][drawn].numpy() for name in ("outline", "label")))
         read = reader.predict_proba(features["validation"]["outline"].numpy())
         results["outline_reader"] = score_groups(read, features["validation"], class_names)
-        print("outline reader", json.dumps(results["outline_reader"]), flush=True)
+        accelerator.print("outline reader", json.dumps(results["outline_reader"]), flush=True)
     for arm in ARMS:
         lower = [] if config.task == "congenital" else [config.out / f"congenital_{arm}.safetensors"]
         run[f"lower_{arm}_sha256"] = hash_files(lower)
@@ -274,14 +280,16 @@ def main(config: Config) -> None:
             operating_point = {class_names[1]: choose_operating_point(probabilities[:, 1], labels)}
         scores = score_groups(probabilities, features["validation"], class_names)
         results["arms"][arm] = {"temperature": temperature, "operating_point": operating_point, "validation": scores}
-        print(arm, json.dumps(results["arms"][arm]), flush=True)
+        accelerator.print(arm, json.dumps(results["arms"][arm]), flush=True)
         state = {name: value.contiguous() for name, value in network.state_dict().items()}
         if shared:
             state = {name: value for name, value in state.items() if not name.startswith("block4.")}
-        save_file(state, config.out / f"{config.task}_{arm}.safetensors")
-    (config.out / f"{config.task}_results.json").write_text(
-        json.dumps(run | results, indent=2) + "\n", encoding="utf-8"
-    )
+        if accelerator.is_main_process:
+            save_file(state, config.out / f"{config.task}_{arm}.safetensors")
+        accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        text = json.dumps(run | results, indent=2) + "\n"
+        (config.out / f"{config.task}_results.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

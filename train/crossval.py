@@ -2,18 +2,19 @@
 
 Disease films are Wingspan films that carry simulated signs. Normals come from the same collection (the paper's "az") or
 from another, JSRT (its "indiana"); the signs' films are disjoint, each base film shows one class. VGG16 is frozen up to
-block 4, whose output is computed once for each film and attenuation ratio; block 5 and the head are trained fold by
-fold. Ratio 1 is plain VGG, 0.2 the paper's VGG+Mask. A fold that is done is not run again.
+the second convolution of block 5, whose output is computed once for each film and attenuation ratio; the last
+convolution and the head are trained fold by fold. Ratio 1 is plain VGG, 0.2 the paper's VGG+Mask. A fold that is done
+is not run again.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from shutil import rmtree
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +33,7 @@ from heartviz.models.vgg import VGG16_CHANNELS, load_block_weights, make_vgg_blo
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import TASK_CLASSES
 from heartviz.weights import load_models
+from train.arithmetic import mixed_precision
 from train.config import run_script
 from train.datasets import as_loaded, cached, segment_masks, use_one_thread
 from train.loop import train_epochs
@@ -52,6 +54,9 @@ TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 NORMALS = ("same source", "other source")
 DISEASE_SOURCE, OTHER_SOURCE = "wingspan", "jsrt"
+PROCESSES = 2
+# Task, Normals, ratio, fold.
+Job = tuple[str, str, float, int]
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,13 @@ class Config:
     out: Path = field(metadata={"help": "run folder: cached features, predictions.jsonl"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     weights: str = field(default="local", metadata={"help": "segmenter, as HEARTVIZ_WEIGHTS"})
-    tasks: tuple[str, ...] = field(default=tuple(TASKS), metadata={"help": "tables", "choices": tuple(TASKS)})
     ratios: tuple[float, ...] = field(default=(1.0, 0.2, 0.5, 0.1, 0.0), metadata={"help": "gray outside the heart"})
     folds: int = field(default=10, metadata={"help": "folds by base film"})
     epochs: int = field(default=4, metadata={"help": "passes over a fold's training films"})
     copies: int = field(default=3, metadata={"help": "drawings of each training film; one is tested"})
     size_px: int = field(default=144, metadata={"help": "side of the thorax picture"})
     batch_size: int = field(default=16, metadata={"help": "films a step"})
-    block_rate: float = field(default=1e-4, metadata={"help": "learning rate of block 5"})
+    block_rate: float = field(default=1e-4, metadata={"help": "learning rate of the last convolution"})
     head_rate: float = field(default=1e-3, metadata={"help": "learning rate of the last layer"})
     quick: bool = field(default=False, metadata={"help": "2 folds, 1 epoch, 1 copy, 2 ratios, every 4th film: minutes"})
     seed: int = field(default=0, metadata={"help": "seed of classes, signs, folds and weights"})
@@ -111,90 +115,121 @@ def draw_fold(rows: Sequence[Row], folds: int, seed: int) -> list[tuple[NDArray,
     return [(own[train], np.concatenate([own[test], swapped])) for train, test in split]
 
 
+def freeze_upper(imagenet: dict[str, Tensor]) -> tuple[nn.Sequential, nn.Sequential]:
+    """VGG16 above the trunk in two: what stays frozen, from the trunk's features on, and the last convolution."""
+    block4, block5 = make_vgg_block(4), make_vgg_block(5)
+    load_block_weights(block4, 4, imagenet)
+    load_block_weights(block5, 5, imagenet)
+    frozen = nn.Sequential(nn.MaxPool2d(2), *block4, nn.MaxPool2d(2), *block5[:-2]).eval().requires_grad_(False)
+    return frozen.to(memory_format=torch.channels_last), block5[-2:]
+
+
 def compute_shown(
-    numbered: Sequence[tuple[int, Film, tuple[str, ...]]], config: Config, networks: tuple[VGGTrunk, VGGUNet, nn.Module]
-) -> dict[tuple[int, int, int, int], NDArray[np.int16]]:
-    """Place of (film, class, copy, ratio) to block 4's pooled output as bfloat16 bits (512, s / 16, s / 16)."""
-    trunk, segmenter, block4 = networks
-    shown = {}
-    for number, film, labels in numbered:
-        picture, masks = film.read_pixels(), film.read_masks()
-        found = segment_masks(trunk, segmenter, stretch_contrast(picture))
-        for label in labels:
-            for copy in range(config.copies):
-                rng = np.random.default_rng([config.seed, number, CLASSES.index(label), copy])
-                params = draw_film(rng, label, draw_severity(rng, label))
-                seen = as_loaded(simulate_film(picture, *masks, params).picture)
-                heart, left, right = move_masks(masks, params, carried=found)
-                frame = thorax_frame(left | right, config.size_px)
-                pictures = [frame.to_model(dim_outside(seen, heart, ratio)) for ratio in config.ratios]
-                with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-                    stride8 = block4(functional.max_pool2d(trunk(to_model_input(np.stack(pictures)))[2], 2))
-                    pooled = functional.max_pool2d(stride8, 2).bfloat16().contiguous().view(torch.int16).numpy()
-                for place, features in enumerate(pooled):
-                    shown[number, CLASSES.index(label), copy, place] = features
-    return shown
+    numbered: tuple[int, Film, tuple[str, ...]],
+    ratio: float,
+    config: Config,
+    networks: tuple[VGGTrunk, VGGUNet, nn.Module],
+) -> dict[tuple[int, int, int], NDArray[np.int16]]:
+    """(film, class, copy) to the frozen layers' output as bfloat16 bits (512, s / 16, s / 16), of one film."""
+    trunk, segmenter, frozen = networks
+    number, film, labels = numbered
+    picture, masks = film.read_pixels(), film.read_masks()
+    found = segment_masks(trunk, segmenter, stretch_contrast(picture))
+    pictures = {}
+    for label in labels:
+        for copy in range(config.copies):
+            rng = np.random.default_rng([config.seed, number, CLASSES.index(label), copy])
+            params = draw_film(rng, label, draw_severity(rng, label))
+            seen = as_loaded(simulate_film(picture, *masks, params).picture)
+            heart, left, right = move_masks(masks, params, carried=found)
+            shown = thorax_frame(left | right, config.size_px).to_model(dim_outside(seen, heart, ratio))
+            pictures[number, CLASSES.index(label), copy] = shown
+    with torch.inference_mode(), mixed_precision():
+        features = frozen(trunk(to_model_input(np.stack(list(pictures.values()))))[2])
+    bits = features.bfloat16().contiguous().view(torch.int16).numpy()
+    return dict(zip(pictures, bits, strict=True))
 
 
 def compute_features(
-    films: Sequence[Film], config: Config, networks: tuple[VGGTrunk, VGGUNet, nn.Module]
+    films: Sequence[Film], ratio: float, config: Config, networks: tuple[VGGTrunk, VGGUNet, nn.Module]
 ) -> dict[str, Tensor]:
-    """The features of every (film, class) that a table needs, for all copies and ratios, with an index to them."""
+    """The features of every (film, class) that a table needs, for all copies, with an index to them."""
     sources = [film.source for film in films]
     needed: dict[int, set[str]] = {}
-    for task in config.tasks:
+    for task in TASKS:
         for normals in NORMALS:
             for row in assign_classes(sources, task, normals, config.seed):
                 needed.setdefault(row.film, set()).add(TASKS[task][row.label])
     numbered = [(number, films[number], tuple(sorted(labels))) for number, labels in sorted(needed.items())]
-    groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
-    work = partial(compute_shown, config=config, networks=networks)
+    work = partial(compute_shown, ratio=ratio, config=config, networks=networks)
     index, features = [], []
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
-        for shown in tqdm(pool.map(work, groups), total=len(groups), unit="4 films", mininterval=30):
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
+        shown_films = pool.map(work, numbered, chunksize=4)
+        for shown in tqdm(shown_films, total=len(numbered), unit="film", mininterval=30, desc=f"x {ratio:g}"):
             index += list(shown)
             features += [torch.from_numpy(values).view(torch.bfloat16) for values in shown.values()]
     return {"index": torch.tensor(index), "features": torch.stack(features)}
 
 
-def train_fold(
-    features: Tensor, labels: Tensor, config: Config, imagenet: dict[str, Tensor], folder: Path
-) -> nn.Sequential:
-    """Block 5 and head trained on block 4's pooled outputs; every class weighs the same."""
+def train_fold(features: Tensor, labels: Tensor, config: Config, last: nn.Sequential) -> nn.Sequential:
+    """Last convolution and head trained on the frozen layers' outputs; every class weighs the same."""
     torch.manual_seed(config.seed)
     class_count = int(labels.max()) + 1
-    block5, head = make_vgg_block(5), nn.Linear(VGG16_CHANNELS[4][-1], class_count)
-    load_block_weights(block5, 5, imagenet)
-    network = nn.Sequential(block5, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), head)
+    last, head = deepcopy(last), nn.Linear(VGG16_CHANNELS[4][-1], class_count)
+    network = nn.Sequential(last, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), head)
     network = network.to(memory_format=torch.channels_last)
     weights = len(labels) / class_count / torch.bincount(labels).float()
 
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(epoch: int, shard: int, shards: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed + epoch))
         for chosen in order.split(config.batch_size):
-            yield features[chosen].contiguous(memory_format=torch.channels_last), labels[chosen]
+            yield features[chosen].float().contiguous(memory_format=torch.channels_last), labels[chosen]
 
     def loss_of_batch(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return functional.cross_entropy(model(batch[0]).float(), batch[1], weight=weights, label_smoothing=0.05)
 
     groups = [
-        {"params": list(block5.parameters()), "lr": config.block_rate},
+        {"params": list(last.parameters()), "lr": config.block_rate},
         {"params": list(head.parameters()), "lr": config.head_rate},
     ]
     steps = -(-len(labels) // config.batch_size)
-    trained = train_epochs(
-        network, groups, batches, loss_of_batch, config.epochs, steps, folder, key="fold", ema_decay=0.95, quiet=True
-    )
-    rmtree(folder)
-    return trained
+    return train_epochs(network, groups, batches, loss_of_batch, config.epochs, steps, None, key="", ema_decay=0.95)
 
 
 def predict_fold(network: nn.Module, features: Tensor) -> NDArray[np.float32]:
-    """Probabilities (N, classes) of block 4's pooled outputs."""
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        parts = features.split(32)
-        logits = [network(part.contiguous(memory_format=torch.channels_last)) for part in parts]
-    return torch.softmax(torch.cat(logits).float(), dim=1).numpy()
+    """Probabilities (N, classes) of the frozen layers' outputs."""
+    with torch.inference_mode(), mixed_precision():
+        parts = [part.float().contiguous(memory_format=torch.channels_last) for part in features.split(32)]
+        logits = torch.cat([network(part) for part in parts])
+    return torch.softmax(logits.float(), dim=1).numpy()
+
+
+def run_fold(job: Job, config: Config, film_ids: Sequence[str], path: Path, last: nn.Sequential) -> dict[str, Any]:
+    """One line of predictions: the fold's tested films, their labels and probabilities."""
+    task, normals, ratio, fold = job
+    made = torch.load(path, weights_only=True, mmap=True)["tensors"]
+    place_of = {tuple(entry): place for place, entry in enumerate(made["index"].tolist())}
+    rows = assign_classes([film_id.split("/")[0] for film_id in film_ids], task, normals, config.seed)
+    train, test = draw_fold(rows, config.folds, config.seed)[fold]
+
+    def gather(places: NDArray, copies: int) -> tuple[Tensor, Tensor]:
+        classes = [CLASSES.index(name) for name in TASKS[task]]
+        wanted = [(rows[p].film, classes[rows[p].label], copy) for copy in range(copies) for p in places]
+        labels = torch.tensor([rows[p].label for _ in range(copies) for p in places])
+        return made["features"][[place_of[entry] for entry in wanted]], labels
+
+    network = train_fold(*gather(train, config.copies), config, last)
+    features, labels = gather(test, 1)
+    return {
+        "task": task,
+        "normals": normals,
+        "ratio": ratio,
+        "fold": fold,
+        "film": [film_ids[rows[p].film] for p in test],
+        "swapped": [rows[p].swapped for p in test],
+        "label": labels.tolist(),
+        "probabilities": np.round(predict_fold(network, features), 5).tolist(),
+    }
 
 
 def main(config: Config) -> None:
@@ -203,61 +238,30 @@ def main(config: Config) -> None:
     if config.quick:
         settings: dict[str, Any] = {"folds": 2, "epochs": 1, "copies": 1, "ratios": (1.0, 0.2)}
         config, films = Config(**(vars(config) | settings)), films[::4]
-    models, imagenet = load_models(config.weights), read_imagenet_features(config.imagenet)
-    block4 = make_vgg_block(4).eval()
-    load_block_weights(block4, 4, imagenet)
+    models = load_models(config.weights)
+    frozen, last = freeze_upper(read_imagenet_features(config.imagenet))
     run = describe_run(config, films, Path("weights/splits.csv"))
     simulator = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp"))
-    made_of = [run["films_sha256"], simulator, models.sha256["segmenter"], config.copies, config.size_px, config.ratios]
-    made = cached(
-        config.out / "features.pt",
-        fingerprint({}, *made_of, config.tasks, config.seed),
-        lambda: compute_features(films, config, (models.trunk, models.segmenter, block4)),
-    )
-    place_of = {tuple(entry): place for place, entry in enumerate(made["index"].tolist())}
-    path = config.out / "predictions.jsonl"
-    key = fingerprint({}, *made_of, config.folds, config.epochs, config.block_rate, config.head_rate, config.seed)
-    done = read_predictions(path, key)
-    (config.out / "crossval.json").write_text(json.dumps(run | {"key": key}, indent=2) + "\n", encoding="utf-8")
-    sources = [film.source for film in films]
-    jobs = [
-        (task, normals, ratio, fold)
-        for ratio in config.ratios
-        for task in config.tasks
-        for normals in NORMALS
-        for fold in range(config.folds)
-    ]
+    made_of = [run["films_sha256"], simulator, models.sha256["segmenter"], config.copies, config.size_px, config.seed]
+    key = fingerprint({}, *made_of, config.folds, config.epochs, config.batch_size, config.block_rate, config.head_rate)
+    config.out.mkdir(parents=True, exist_ok=True)
+    predictions = config.out / "predictions.jsonl"
+    done = read_predictions(predictions, key)
     finished = {(line["task"], line["normals"], line["ratio"], line["fold"]) for line in done}
-    for job in tqdm([job for job in jobs if job not in finished], unit="fold", mininterval=10):
-        task, normals, ratio, fold = job
-        rows = assign_classes(sources, task, normals, config.seed)
-        train, test = draw_fold(rows, config.folds, config.seed)[fold]
-
-        def gather(places: NDArray, copies: int, rows: list[Row] = rows, job: tuple = job) -> tuple[Tensor, Tensor]:
-            names = TASKS[job[0]]
-            wanted = [
-                (rows[p].film, CLASSES.index(names[rows[p].label]), copy, config.ratios.index(job[2]))
-                for copy in range(copies)
-                for p in places
-            ]
-            labels = torch.tensor([rows[p].label for _ in range(copies) for p in places])
-            return made["features"][[place_of[entry] for entry in wanted]], labels
-
-        network = train_fold(*gather(train, config.copies), config, imagenet, config.out / "fold")
-        features, labels = gather(test, 1)
-        line = {
-            "key": key,
-            "task": task,
-            "normals": normals,
-            "ratio": ratio,
-            "fold": fold,
-            "film": [films[rows[p].film].film_id for p in test],
-            "swapped": [rows[p].swapped for p in test],
-            "label": labels.tolist(),
-            "probabilities": np.round(predict_fold(network, features), 5).tolist(),
-        }
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    (config.out / "crossval.json").write_text(json.dumps(run | {"key": key}, indent=2) + "\n", encoding="utf-8")
+    for ratio in config.ratios:
+        jobs = [(task, normals, ratio, fold) for fold in range(config.folds) for task in TASKS for normals in NORMALS]
+        jobs = [job for job in jobs if job not in finished]
+        if not jobs:
+            continue
+        path = config.out / f"features_{ratio:g}.pt"
+        networks = (models.trunk, models.segmenter, frozen)
+        cached(path, fingerprint({}, *made_of, ratio), partial(compute_features, films, ratio, config, networks))
+        work = partial(run_fold, config=config, film_ids=[film.film_id for film in films], path=path, last=last)
+        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
+            for line in tqdm(pool.map(work, jobs), total=len(jobs), unit="fold", mininterval=10, desc=f"x {ratio:g}"):
+                with predictions.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key} | line) + "\n")
 
 
 def read_predictions(path: Path, key: str) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, TASK_CLASSES
 from heartviz.segment import segment_film
+from train.arithmetic import mixed_precision
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
+from train.loop import get_accelerator
 from train.outline_reader import outline_features
 from train.signs import SIGN_GROUPS, draw_film, draw_severity
 from train.simulate import move_masks, simulate_film
@@ -137,7 +139,7 @@ def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
 
 def segment_masks(trunk: VGGTrunk, segmenter: VGGUNet, picture: NDArray[np.float32]) -> Masks:
     """Heart, left and right lung mask as the segmenter finds them, forward pass in bfloat16."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed_precision():
         found = segment_film(picture, trunk, segmenter)
     return found.heart_mask, found.left_lung_mask, found.right_lung_mask
 
@@ -185,7 +187,7 @@ def _features_of_group(
             continue
         picture = blank_band(sample.picture, sample.film, blank_band_w) if blank_band_w else sample.picture
         pictures = pictures_seen(picture, heart_mask, thorax_frame(lungs_mask))
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), mixed_precision():
             stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in ARMS])))[2]
         pooled = torch.nn.functional.max_pool2d(stride4.float(), 2).bfloat16().contiguous()
         for arm, features in zip(ARMS, pooled.view(torch.int16).numpy(), strict=True):
@@ -215,15 +217,17 @@ def blank_band(picture: NDArray[np.float32], film: Film, width_w: float) -> NDAr
 
 
 def cached(path: Path, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of a file, made and written first when it is missing.
+    """The tensors of a file, made and written first when it is missing, by the first of several processes.
 
-    Raises DataError when the file was made under another key, that is from other films, settings or weights.
+    They stay in the file until they are used (memory-mapped). Raises DataError when the file was made under another
+    key, that is from other films, settings or weights.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"key": key, "tensors": make()}, path.with_suffix(".partial"))
-        path.with_suffix(".partial").replace(path)
-    saved = torch.load(path, weights_only=True)
+    with get_accelerator().main_process_first():
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"key": key, "tensors": make()}, path.with_suffix(".partial"))
+            path.with_suffix(".partial").replace(path)
+    saved = torch.load(path, weights_only=True, mmap=True)
     if saved["key"] != key:
         raise DataError(f"{path} was made with other films, settings or weights: remove it, or give another --out.")
     return saved["tensors"]

@@ -74,7 +74,7 @@ def measure_segmenter(models: Models, films: Sequence[Film]) -> dict:
 
 def segment_as_in_use(models: Models, picture: NDArray[np.float32]) -> Masks | None:
     """Heart, left and right lung mask as the app finds them, or None where its gate would refuse the film."""
-    found = segment_film(picture, models.trunk, models.segmenter)
+    found = segment_film(picture, models.trunk, models.segmenter, models.view)
     try:
         check_anatomy(found, picture)
         check_ratio(measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask))

@@ -1,12 +1,14 @@
-"""Write trained models to `weights/`: half-precision files, manifest and one card a model.
+"""Write trained models to `weights/`: half-precision files, manifest and one card a model; upload them with `--push`.
 
-`python -m train.export --segmenter FILE --classifiers DIR --imagenet FILE --results FILE`
+`python -m train.export --segmenter FILE --classifiers DIR --view DIR --imagenet FILE --results FILE`. Models that are
+not given stay as the release in `--out` has them.
 """
 
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,47 +19,125 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from heartviz.errors import DataError
-from heartviz.manifest import CLASSIFIERS, save_weights, write_manifest
+from heartviz.errors import DataError, WeightsError
+from heartviz.manifest import ARCHITECTURES, CLASSIFIERS, MANIFEST_FILE, read_manifest, save_weights, write_manifest
 from heartviz.models import VGGTrunk
 from heartviz.models.vgg import load_block_weights
 from heartviz.phantom import draw_chest
 from heartviz.records import TASK_CLASSES
-from heartviz.weights import load_models
+from heartviz.report import INTENDED_USE
+from heartviz.weights import HUB_FOLDER, load_models
+from train.cards import card_text, make_card
 from train.config import run_script
 from train.folds import films_of, read_splits
 from train.precision import compare_releases
 from train.pretrained import read_imagenet_features
 from train.sources.ctr512 import read_films
 
-TRAINED_ON = {
-    "trunk": "ImageNet photographs (VGG16, Simonyan and Zisserman 2015); not changed by us.",
-    "segmenter": "{films} frontal films of adults with hand-drawn heart and lung masks: JSRT (SCR masks) and Wingspan.",
-    "congenital": "{films} frontal films of adults (JSRT, Wingspan) carrying simulated signs of VSD, ASD or TOF, or "
-    "none. No film of a patient with these diseases was used: no public one could be found.",
-    "heart_size": "{films} frontal films of adults (JSRT, Wingspan), labelled Enlarged where the cardiothoracic ratio "
-    "of the hand-drawn masks is above 0.50.",
-}
 DRAWN_CHESTS = 12
-LICENCE = (
-    "Research and teaching only: the weights carry the terms of their data. JSRT films (Shiraishi 2000) and SCR masks "
-    "(van Ginneken 2006): research and education, cite both. Wingspan (Dong 2018): MIT. VGG16 ImageNet: CC BY 4.0."
-)
+NO_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True)
 class Config:
     """Write trained models as half-precision safetensors with a manifest and cards."""
 
-    segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
-    classifiers: Path = field(metadata={"help": "run folder of train.classifier, both tasks done"})
+    segmenter: Path | None = field(default=None, metadata={"help": "segmenter.safetensors of train.segmenter"})
+    classifiers: Path | None = field(default=None, metadata={"help": "run folder of train.classifier, both tasks done"})
+    view: Path | None = field(default=None, metadata={"help": "run folder of train.view"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     results: Path | None = field(default=None, metadata={"help": "JSON of train.evaluate, for the cards"})
     data: Path | None = field(default=None, metadata={"help": "ctr512 folder: its films check half precision too"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
     out: Path = field(default=Path("weights"), metadata={"help": "gets the files"})
-    hub_repository: str = field(default="heartviz/heartviz", metadata={"help": "hub repository named in the manifest"})
-    hub_commit: str = field(default="0" * 40, metadata={"help": "full commit of the files in that repository"})
+    hub_repository: str | None = field(default=None, metadata={"help": "hub repository named in the manifest"})
+    hub_commit: str | None = field(default=None, metadata={"help": "full commit of the files in that repository"})
+    push: str | None = field(default=None, metadata={"help": "hub repository OWNER/NAME that gets the release"})
+
+
+def main(config: Config) -> None:
+    """Writes the weight files, manifest.json and a card a model; the same runs give the same bytes.
+
+    New files are checked first against the runs' own float32 weights, on drawn chests and the validation films of
+    `--data`. Raises DataError when half precision changes a result, or when runs or results do not belong together.
+    """
+    results = json.loads(config.results.read_text(encoding="utf-8")) if config.results else {}
+    runs = read_runs(config)
+    # Not read_manifest: the release that is kept may be of a time with fewer models.
+    path = config.out / MANIFEST_FILE
+    kept = json.loads(path.read_text(encoding="utf-8"))["files"] if path.exists() else {}
+    missing = [name for name in ARCHITECTURES if name not in kept and name not in names_of(runs)]
+    if missing:
+        raise DataError(
+            f"{config.out} has no release to keep {', '.join(missing)} from: give --segmenter, --classifiers, --view."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        half = Path(folder) / "half"
+        files = write_release(config, runs, kept, half, torch.float16)
+        write_manifest(half, files)
+        other = [name for name, entry in files.items() if results and results["models"].get(name) != entry["sha256"]]
+        if other:
+            raise DataError(
+                f"{config.results} measures other files than these ({', '.join(other)}): run train.evaluate again."
+            )
+        rounded, checked = load_models(half), None
+        if runs:
+            full = Path(folder) / "full"
+            write_manifest(full, write_release(config, runs, kept, full, torch.float32))
+            pictures = check_pictures(config.data, config.splits)
+            checked = compare_releases(rounded, load_models(full), pictures)
+            print(f"half precision against float32: {json.dumps(checked)}", flush=True)
+        for entry in files.values():
+            shutil.copyfile(half / entry["file"], config.out / entry["file"])
+    for name, entry in files.items():
+        run = runs.get(RUN_OF[name]) if name in names_of(runs) else None
+        entry["card"] = make_card(name, run, results, kept.get(name, {}).get("card"))
+        if run is not None:
+            entry["card"]["half_precision"] = checked
+    write_manifest(config.out, files)
+    for name, entry in files.items():
+        (config.out / f"{name}.md").write_text(card_text(name, entry), encoding="utf-8")
+    print(f"{sum(entry['bytes'] for entry in files.values()) / 1e6:.1f} MB in {config.out}")
+    if config.push:
+        commit = push_release(config.out, config.push)
+        for entry in files.values():
+            entry |= {"hub_repository": config.push, "hub_commit": commit}
+        write_manifest(config.out, files)
+        print(f"{config.push} at {commit}\nThe manifest in {config.out} names this commit: commit it with the code.")
+
+
+RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view"} | {
+    name: task for name, (task, _) in CLASSIFIERS.items()
+}
+
+
+def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The models that the runs make anew."""
+    return tuple(name for name in ARCHITECTURES if RUN_OF[name] in runs)
+
+
+def read_runs(config: Config) -> dict[str, dict[str, Any]]:
+    """The JSON beside each run that is given: "segmenter", each task, "view".
+
+    Raises DataError when one is missing, or when segmenter and classifiers were trained with different splits.
+    """
+    paths: dict[str, Path] = {}
+    if config.segmenter is not None:
+        paths["segmenter"] = config.segmenter.with_name("segmenter_results.json")
+    if config.classifiers is not None:
+        paths |= {task: config.classifiers / f"{task}_results.json" for task in TASK_CLASSES}
+    if config.view is not None:
+        paths["view"] = config.view / "view_results.json"
+    missing = [path.name for path in paths.values() if not path.exists()]
+    if missing:
+        raise DataError(f"No {', '.join(missing)}: the run that writes it is not done. Run it to its end first.")
+    runs = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
+    if len({run["splits_sha256"] for name, run in runs.items() if name != "view"}) > 1:
+        raise DataError("The runs were made with different splits: train them all with the same split file.")
+    for task in TASK_CLASSES:
+        if task in runs and "segmenter" in runs:
+            runs[task]["training_films"] = runs["segmenter"]["training_films"]
+    return runs
 
 
 def trunk_state(imagenet: Path | None) -> dict[str, Tensor]:
@@ -68,76 +148,45 @@ def trunk_state(imagenet: Path | None) -> dict[str, Tensor]:
     return trunk.state_dict()
 
 
-def main(config: Config) -> None:
-    """Writes six weight files, manifest.json and a card a model; the same runs give the same bytes.
-
-    The files are checked first against the run's own float32 weights, on drawn chests and the validation films of
-    `--data`. Raises DataError when half precision changes a result, or when the runs or results do not belong together.
-    """
-    results = json.loads(config.results.read_text(encoding="utf-8")) if config.results else {}
-    runs = read_runs(config)
-    with tempfile.TemporaryDirectory() as folder:
-        full = write_release(config, runs, Path(folder) / "full", torch.float32)
-        files = write_release(config, runs, Path(folder) / "half", torch.float16)
-        write_manifest(Path(folder) / "full", full)
-        write_manifest(Path(folder) / "half", files)
-        half, whole = load_models(Path(folder) / "half"), load_models(Path(folder) / "full")
-        checked = compare_releases(half, whole, check_pictures(config.data, config.splits))
-        print(f"half precision against float32: {json.dumps(checked)}", flush=True)
-        other = [name for name, entry in files.items() if results and results["models"].get(name) != entry["sha256"]]
-        if other:
-            raise DataError(
-                f"{config.results} measures other files than these ({', '.join(other)}): run train.evaluate again."
-            )
-        config.out.mkdir(parents=True, exist_ok=True)
-        for entry in files.values():
-            shutil.copyfile(Path(folder) / "half" / entry["file"], config.out / entry["file"])
-    for name, entry in files.items():
-        entry["card"] = _card(name, runs, results) | {"half_precision": checked}
-    write_manifest(config.out, files)
-    for name, entry in files.items():
-        (config.out / f"{name}.md").write_text(_card_text(name, entry), encoding="utf-8")
-    print(f"{sum(entry['bytes'] for entry in files.values()) / 1e6:.1f} MB in {config.out}")
-
-
-def read_runs(config: Config) -> dict[str, dict[str, Any]]:
-    """The JSON beside each run: "segmenter" and each task. Raises DataError when they are of different splits."""
-    paths = {"segmenter": config.segmenter.with_name("segmenter_results.json")}
-    paths |= {task: config.classifiers / f"{task}_results.json" for task in TASK_CLASSES}
-    missing = [path.name for path in paths.values() if not path.exists()]
-    if missing:
-        raise DataError(f"No {', '.join(missing)}: the run that writes it is not done. Run it to its end first.")
-    runs = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
-    if len({run["splits_sha256"] for run in runs.values()}) > 1:
-        raise DataError("The runs were made with different splits: train them all with the same split file.")
-    return runs
-
-
 def write_release(
-    config: Config, runs: dict[str, dict[str, Any]], folder: Path, dtype: torch.dtype
+    config: Config, runs: Mapping[str, Any], kept: Mapping[str, Any], folder: Path, dtype: torch.dtype
 ) -> dict[str, dict[str, Any]]:
-    """The manifest's entry of each model, without its card, of the six files written to `folder`."""
-    hub = {"hub_repository": config.hub_repository, "hub_commit": config.hub_commit}
-    states = {
-        "trunk": ("vgg_trunk", trunk_state(config.imagenet)),
-        "segmenter": ("vgg_unet", load_file(config.segmenter)),
-    }
+    """The manifest's entry of each model, without its card, of the files written to `folder`; kept ones are copied."""
     files: dict[str, dict[str, Any]] = {}
-    for name, (architecture, state) in states.items():
-        files[name] = save_weights(state, folder / f"{name}.safetensors", dtype) | hub | {"architecture": architecture}
-    for name, (task, arm) in CLASSIFIERS.items():
-        state = load_file(config.classifiers / f"{name}.safetensors")
-        files[name] = save_weights(state, folder / f"{name}.safetensors", dtype) | hub
-        files[name] |= {
-            "architecture": "vgg_classifier" if task == "congenital" else "vgg_upper",
-            "task": task,
-            "arm": arm,
-            "class_names": list(TASK_CLASSES[task]),
-            "temperature": runs[task]["arms"][arm]["temperature"],
-            "operating_point": runs[task]["arms"][arm]["operating_point"],
-            "lower_from": None if task == "congenital" else f"congenital_{arm}",
-        }
+    for name in ARCHITECTURES:
+        if RUN_OF[name] in runs:
+            state, described = _trained(name, config, runs)
+            files[name] = save_weights(state, folder / f"{name}.safetensors", dtype) | described
+        else:
+            files[name] = {key: value for key, value in kept[name].items() if key != "card"}
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(config.out / files[name]["file"], folder / files[name]["file"])
+        for key, given, usual in (
+            ("hub_repository", config.hub_repository, "heartviz/heartviz"),
+            ("hub_commit", config.hub_commit, NO_COMMIT),
+        ):
+            files[name][key] = given or kept.get(name, {}).get(key, usual)
     return files
+
+
+def _trained(name: str, config: Config, runs: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State of a newly trained model, and what the manifest says of it."""
+    if name == "trunk":
+        return trunk_state(config.imagenet), {"architecture": "vgg_trunk"}
+    if name == "segmenter":
+        return load_file(config.segmenter), {"architecture": "vgg_unet"}
+    if name == "view":
+        return load_file(config.view / "view.safetensors"), {"architecture": "view_head"}
+    task, arm = CLASSIFIERS[name]
+    return load_file(config.classifiers / f"{name}.safetensors"), {
+        "architecture": "vgg_classifier" if task == "congenital" else "vgg_upper",
+        "task": task,
+        "arm": arm,
+        "class_names": list(TASK_CLASSES[task]),
+        "temperature": runs[task]["arms"][arm]["temperature"],
+        "operating_point": runs[task]["arms"][arm]["operating_point"],
+        "lower_from": None if task == "congenital" else f"congenital_{arm}",
+    }
 
 
 def check_pictures(data: Path | None, splits: Path) -> Iterator[NDArray[np.float32]]:
@@ -148,80 +197,51 @@ def check_pictures(data: Path | None, splits: Path) -> Iterator[NDArray[np.float
         yield film.read_pixels()
 
 
-def _card(name: str, runs: dict[str, dict[str, Any]], results: dict) -> dict[str, Any]:
-    task = CLASSIFIERS[name][0] if name in CLASSIFIERS else name
-    films = runs["segmenter"]["training_films"]
-    card: dict[str, Any] = {"trained_on": TRAINED_ON[task].format(films=films), "licence": LICENCE}
-    if task in runs:
-        kept = ("config", "films", "films_sha256", "splits_sha256", "start_sha256", "segmenter_sha256", "versions")
-        card["run"] = {part: runs[task][part] for part in kept if part in runs[task]}
-    if not results or name == "trunk":
-        return card | {"metrics": []}
-    return card | {"metrics": _metric_lines(name, results), "command": results["command"]}
+HUB_README = """---
+license: other
+license_name: research-and-teaching-only
+tags: [chest-x-ray, explainability, heart, vgg16]
+---
+
+# heartviz weights
+
+Does a chest X-ray model look at the heart? {intended_use}
+
+The files lie in `weights/`, each with its card and its sha256 in `weights/manifest.json`:
+
+{models}
+"""
 
 
-def _metric_lines(name: str, results: dict) -> list[str]:
-    """Results on the films held out, one sentence each, with n and interval."""
-    if name == "segmenter":
-        return [
-            f"{source}: heart Dice {_interval(of['heart_dice'], 'mean')}, "
-            f"lungs Dice {_interval(of['lungs_dice'], 'mean')}, heart HD95 {of['heart_hd95_mm']['mean']:.1f} "
-            f"mm-equivalent, cardiothoracic ratio error {of['ratio']['mean_absolute_error']:.4f} mean absolute; "
-            f"n = {of['n']} films held out"
-            for source, of in results["segmenter"].items()
-        ]
-    task, arm = CLASSIFIERS[name]
-    if task == "heart_size":
-        of = results["heart_size"][arm]
-        low, high = of["auroc_interval"]
-        return [
-            f"AUROC {of['auroc']:.3f} (95 % {low:.3f} to {high:.3f}), accuracy {_interval(of, 'accuracy')} at "
-            f"the stored operating point; n = {of['n']} real films held out"
-        ]
-    lines = []
-    for group, words in (
-        ("both", "contour and vessel signs"),
-        ("contour", "contour signs only"),
-        ("vessels", "vessel signs only"),
-    ):
-        of = results["congenital"][group]
-        reader = of.get("outline_reader")
-        beside = f"; reader of the true outline {reader['accuracy']:.3f}" if reader else ""
-        lines.append(
-            f"{words}, simulated: accuracy over four classes {_interval(of[arm], 'accuracy')}{beside}; "
-            f"n = {of[arm]['n']} films from {of[arm]['base_films']} base films held out"
-        )
-    return lines
+def push_release(folder: Path, repository: str) -> str:
+    """Uploads weight files, manifest and cards of `folder` in one commit, and gives that commit's full name.
 
+    The repository is made when it is missing. Raises WeightsError when the hub refuses; nothing is then changed there.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, constants
+    from huggingface_hub.utils import httpx
 
-def _interval(values: dict, name: str) -> str:
-    low, high = values["interval"]
-    return f"{values[name]:.3f} (95 % {low:.3f} to {high:.3f})"
-
-
-def _card_text(name: str, entry: dict) -> str:
-    card, checked = entry["card"], entry["card"]["half_precision"]
-    change = checked["largest_change"]
-    lines = [
-        f"# {name}",
-        "",
-        "Research and teaching software, not a medical device: not for diagnosis, triage or treatment.",
-        "",
-        f"- File: `{entry['file']}`, sha256 `{entry['sha256']}`",
-        f"- Architecture: {entry['architecture']}, float16",
-        f"- Trained on: {card['trained_on']}",
-        f"- Licence: {card['licence']}",
-        f"- Half precision against float32, {checked['films']} films, largest change: {change['answers']:.0f} answers, "
-        f"{change['outline_px']:.0f} pixels of an outline, {change['probability']:.5f} of a probability",
-    ]
-    if "class_names" in entry:
-        point = entry["operating_point"] or "the likeliest class"
-        lines.append(
-            f"- Classes: {', '.join(entry['class_names'])}; temperature {entry['temperature']:.3f}; answer: {point}"
-        )
-    if card["metrics"]:
-        lines += ["", f"Measured with `{card['command']}`:", ""] + [f"- {line}" for line in card["metrics"]]
-    return "\n".join(lines) + "\n"
+    files = read_manifest(folder)["files"]
+    models = "\n".join(
+        f"- [{name}](weights/{name}.md): {entry['card']['intended_use']}" for name, entry in files.items()
+    )
+    readme = HUB_README.format(intended_use=INTENDED_USE, models=models)
+    operations = [CommitOperationAdd("README.md", readme.encode())]
+    for name in (MANIFEST_FILE, *(entry["file"] for entry in files.values())):
+        operations.append(CommitOperationAdd(f"{HUB_FOLDER}/{name}", folder / name))
+    for name, entry in files.items():
+        operations.append(CommitOperationAdd(f"{HUB_FOLDER}/{name}.md", card_text(name, entry).encode()))
+    hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT", constants.ENDPOINT), library_name="heartviz")
+    try:
+        hub.create_repo(repository, exist_ok=True)
+        made = hub.create_commit(repository, operations, commit_message="heartviz weights")
+    # OSError: what the hub refuses, no token, no network; the others: its storage, and names that it does not accept.
+    except (OSError, httpx.HTTPError, RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"{repository} did not take the release: {' '.join(str(error).split())[:300]} Log in with `hf auth login` "
+            "or set HF_TOKEN to a token that may write there; OWNER/NAME must be yours."
+        ) from error
+    return made.oid
 
 
 if __name__ == "__main__":

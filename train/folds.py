@@ -13,17 +13,18 @@ SPLIT_RATIOS = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
 
 def draw_splits(films: Sequence[Film], seed: int) -> dict[str, str]:
-    """Film id to "train", "validation" or "test": 70, 10 and 20 in 100 patients, drawn within each source."""
-    splits: dict[str, str] = {}
+    """Film id to "train", "validation" or "test": 70, 10 and 20 in 100 patients, drawn within each source.
+
+    A patient who is met in a second source stays in the split drawn for the first.
+    """
+    part_of_patient: dict[str, str] = {}
     for source in sorted({film.source for film in films}):
-        of_source = [film for film in films if film.source == source]
-        patients = sorted({film.patient_id for film in of_source})
+        patients = sorted({film.patient_id for film in films if film.source == source} - set(part_of_patient))
         order = np.random.default_rng(seed).permutation(len(patients))
         bounds = np.cumsum([ratio * len(patients) for ratio in SPLIT_RATIOS.values()]).round().astype(int)
         part_of_rank = np.searchsorted(bounds, np.arange(len(patients)), side="right")
-        part_of_patient = {patients[index]: list(SPLIT_RATIOS)[part_of_rank[rank]] for rank, index in enumerate(order)}
-        splits.update({film.film_id: part_of_patient[film.patient_id] for film in of_source})
-    return splits
+        part_of_patient |= {patients[index]: list(SPLIT_RATIOS)[part_of_rank[rank]] for rank, index in enumerate(order)}
+    return {film.film_id: part_of_patient[film.patient_id] for film in films}
 
 
 def write_splits(splits: dict[str, str], path: Path) -> None:

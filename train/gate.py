@@ -44,7 +44,7 @@ class Config:
 def judge(pixels: NDArray[np.float32], models: Models) -> tuple[str, str]:
     """("passed" | "warned" | "refused", the gate's words) of a film float32 (H, W) in 0..1."""
     picture = stretch_contrast(np.ascontiguousarray(pixels))
-    found = segment_film(picture, models.trunk, models.segmenter)
+    found = segment_film(picture, models.trunk, models.segmenter, models.view)
     try:
         warnings = check_anatomy(found, picture)
         warnings += check_ratio(measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask))

@@ -9,7 +9,7 @@ attributes are `settings` (JSON) and `verified`. Texts have a fixed length, so t
 import hashlib
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -82,13 +82,15 @@ def group_path(source: str, label: str | None) -> str:
 
 
 class PreparedFilms(Sequence[PreparedFilm]):
-    """The committed rows of a file, those of one split if asked for; opened anew in each process that reads.
+    """The committed rows of a file, of one split or with all masks if asked for; opened anew in each process.
 
     A context manager; can be handed to worker processes. Raises DataError for a file that `train.prepare` did not
     finish, unless `unfinished`.
     """
 
-    def __init__(self, path: Path, split: str | None = None, unfinished: bool = False) -> None:
+    def __init__(
+        self, path: Path, split: str | None = None, unfinished: bool = False, with_masks: bool = False
+    ) -> None:
         self._path, self._file, self._process = Path(path), None, 0
         attributes = self._open().attrs
         finished = attributes.get("verified", False) and not journal_path(self._path).exists()
@@ -101,9 +103,18 @@ class PreparedFilms(Sequence[PreparedFilm]):
         self._ends = np.cumsum(counts)
         self._rows = np.arange(sum(counts))
         if split is not None:
-            tables = [self._file[path]["rows"].fields("split") for path in self._groups]
-            splits = np.concatenate([table[:count] for table, count in zip(tables, counts, strict=True)])
-            self._rows = np.flatnonzero(splits == split.encode())
+            self._rows = np.flatnonzero(self._column("split") == split.encode())
+        if with_masks:
+            self._rows = self._rows[self._column("has_masks").all(axis=1)[self._rows]]
+
+    def _column(self, name: str) -> NDArray:
+        """One field of all committed rows."""
+        groups = [self._open()[path] for path in self._groups]
+        return np.concatenate([group["rows"].fields(name)[: group.attrs["committed"][0]] for group in groups])
+
+    def hash(self) -> str:
+        """One sha256 over the chosen rows, by the hashes that were written with them."""
+        return hashlib.sha256(self._column("row_sha256")[self._rows].tobytes()).hexdigest()
 
     def _open(self) -> h5py.File:
         if self._file is None or self._process != os.getpid():
@@ -146,17 +157,6 @@ class PreparedFilms(Sequence[PreparedFilm]):
             original_size=tuple(known["original_size"].tolist()),
             **texts | {name: texts[name] or None for name in ("label", "view")},
         )
-
-    def iterate(
-        self, shard: int = 0, shards: int = 1, batch_size: int = 32, seed: int | None = None
-    ) -> Iterator[list[PreparedFilm]]:
-        """Every `shards`-th row from `shard` on in batches, the last may be short; shuffled alike for all if seeded."""
-        if not 0 <= shard < shards:
-            raise ValueError(f"Shard {shard} of {shards}: must be 0 to {shards - 1}.")
-        order = np.arange(len(self)) if seed is None else np.random.default_rng(seed).permutation(len(self))
-        own = order[shard::shards]
-        for start in range(0, len(own), batch_size):
-            yield [self[index] for index in own[start : start + batch_size]]
 
     def bad_films(self) -> list[tuple[str, str]]:
         """Film id and reason of each film that could not be prepared."""

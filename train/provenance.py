@@ -12,6 +12,7 @@ import torch
 
 import heartviz
 from train.config import describe_config
+from train.hdf5 import PreparedFilms
 from train.sources import Film
 
 
@@ -42,17 +43,24 @@ def hash_films(films: Iterable[Film]) -> str:
 def describe_run(config: Any, films: Iterable[Film], splits: Path) -> dict[str, Any]:
     """Config, seed, hashes of all films and of the split file, and versions, fit for JSON."""
     films = list(films)
+    hashes = {"films": len(films), "films_sha256": hash_films(films), "splits_sha256": hash_files([splits])}
+    return {"config": describe_config(config)} | hashes | {"versions": read_versions()}
+
+
+def describe_prepared_run(config: Any, path: Path) -> dict[str, Any]:
+    """As `describe_run`, for the films of a prepared file, which holds its split."""
+    with PreparedFilms(path) as films:
+        hashes = {"films": len(films), "films_sha256": films.hash(), "splits_sha256": films.hash()}
+    return {"config": describe_config(config)} | hashes | {"versions": read_versions()}
+
+
+def read_versions() -> dict[str, str]:
+    """What computed: our version, Python's and the libraries'."""
     return {
-        "config": describe_config(config),
-        "films": len(films),
-        "films_sha256": hash_films(films),
-        "splits_sha256": hash_files([splits]),
-        "versions": {
-            "heartviz": heartviz.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "heartviz": heartviz.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
     }
 
 

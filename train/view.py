@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -24,6 +25,7 @@ from heartviz.errors import DataError
 from heartviz.models import VGGTrunk, ViewHead
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import square_frame, stretch_contrast, to_model_input
+from train.arithmetic import mixed_precision
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
 from train.config import run_script
 from train.datasets import cached
@@ -63,7 +65,7 @@ def compute_grids(films: Sequence[Film], config: Config, trunk: VGGTrunk) -> dic
                 picture = apply_gray(draw_gray(rng), picture)
             picture = stretch_contrast(picture)
             model_input = to_model_input(square_frame(picture.shape).to_model(picture))
-            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.inference_mode(), mixed_precision():
                 stride4 = trunk(model_input)[2]
             rows.append(average(stride4.float()).flatten())
             places.append(place)
@@ -95,7 +97,10 @@ def to_head(model: Pipeline) -> ViewHead:
 
 
 def score_views(logits: NDArray, lateral: NDArray, sources: NDArray, patients: NDArray) -> dict:
-    """Balanced accuracy with its 95 % interval by patient, sensitivity for laterals, specificity by source, n."""
+    """Balanced accuracy with its 95 % interval by patient, sensitivity for laterals, specificity by source, n.
+
+    `laterals_found` and `frontals_kept` have exact binomial intervals: a bootstrap of no errors has no width.
+    """
     called = logits > 0
     numbers = {patient: number for number, patient in enumerate(np.unique(patients))}
     of_patient = np.array([numbers[patient] for patient in patients])
@@ -114,10 +119,19 @@ def score_views(logits: NDArray, lateral: NDArray, sources: NDArray, patients: N
         "patients": len(rows),
         "balanced_accuracy": balanced(np.arange(len(rows))),
         "interval": (float(low), float(high)),
+        "lateral_patients": len(np.unique(patients[lateral])),
         "laterals_found": float(called[lateral].mean()),
+        "laterals_found_interval": exact_interval(called[lateral]),
         "frontals_kept": float((~called[~lateral]).mean()),
+        "frontals_kept_interval": exact_interval(~called[~lateral]),
         "wrong": {source: int((called != lateral)[sources == source].sum()) for source in np.unique(sources)},
     }
+
+
+def exact_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
+    """95 % interval of a share, Clopper and Pearson's."""
+    low, high = binomtest(int(right.sum()), len(right)).proportion_ci(method="exact")
+    return float(low), float(high)
 
 
 def main(config: Config) -> None:

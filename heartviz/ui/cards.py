@@ -10,6 +10,7 @@ MODEL_TITLES = MappingProxyType(
     {
         "trunk": "Shared lower layers (VGG16)",
         "segmenter": "Outlines (VGG-U-Net)",
+        "view": "Frontal or lateral",
         "congenital_plain": "Congenital signs, plain VGG16",
         "congenital_mask": "Congenital signs, VGG+Mask",
         "heart_size_plain": "Heart size, plain VGG16",

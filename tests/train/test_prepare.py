@@ -308,15 +308,9 @@ def test_rows_that_are_missing_are_noticed(films, tmp_path):
         prepare(films, config(path))
 
 
-def test_shards_part_the_rows_and_can_be_read_in_other_processes(films, tmp_path):
+def test_rows_can_be_read_in_other_processes(films, tmp_path):
     prepare(films, config(tmp_path / "films.h5"))
     with PreparedFilms(tmp_path / "films.h5") as prepared:
-        for seed in (None, 1):
-            batches = [list(prepared.iterate(shard, 3, batch_size=2, seed=seed)) for shard in range(3)]
-            # 14 rows in 3 shards: 5, 5 and 4, in batches of two.
-            assert [[len(batch) for batch in shard] for shard in batches] == [[2, 2, 1], [2, 2, 1], [2, 2]]
-            ids = [row.film_id for shard in batches for batch in shard for row in batch]
-            assert sorted(ids) == sorted(film.film_id for film in films)
         sent = pickle.loads(pickle.dumps(prepared))
         prepared.close()
         with sent:
@@ -324,8 +318,15 @@ def test_shards_part_the_rows_and_can_be_read_in_other_processes(films, tmp_path
                 assert_same(sent[index], prepared[index])
         with pytest.raises(IndexError):
             prepared[14]
-        with pytest.raises(ValueError, match="Shard 3 of 3"):
-            next(prepared.iterate(3, 3))
+
+
+def test_films_with_all_masks_can_be_chosen(films, tmp_path):
+    prepare(films, config(tmp_path / "films.h5"))
+    with PreparedFilms(tmp_path / "films.h5") as prepared, PreparedFilms(tmp_path / "films.h5", with_masks=True) as own:
+        wanted = [film.film_id for film in prepared if film.has_masks.all()]
+        assert 0 < len(wanted) < len(prepared)
+        assert [film.film_id for film in own] == wanted
+        assert own.hash() != prepared.hash()
 
 
 def test_a_file_is_changed_wholly_or_not_at_all(tmp_path, monkeypatch):

@@ -38,6 +38,8 @@ def test_every_step_has_its_table(tmp_path):
         },
         "view": {
             name: {"n": 816, "laterals": 28, "balanced_accuracy": 0.99, "interval": (0.95, 1.0)}
+            | {"laterals_found": 1.0, "laterals_found_interval": (0.877, 1.0)}
+            | {"frontals_kept": 0.98, "frontals_kept_interval": (0.97, 0.99)}
             for name in ("by_patient", "source_never_seen")
         },
         "unets": {

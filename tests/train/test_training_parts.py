@@ -1,6 +1,6 @@
 """Splits, augmentation, losses, metrics, calibration, config and the loop, each on numbers worked by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,20 @@ def films(count: int = 50) -> list[Film]:
         for source in ("a", "b")
         for number in range(count)
     ]
+
+
+def test_a_patient_of_two_sources_is_in_one_split():
+    own = films()
+    shared = [replace(film, patient_id=f"p{number % 50 // 2}") for number, film in enumerate(own)]
+    splits = draw_splits(shared, seed=1)
+    for patient in {film.patient_id for film in shared}:
+        of_patient = [film for film in shared if film.patient_id == patient]
+        assert {film.source for film in of_patient} == {"a", "b"}
+        assert len({splits[film.film_id] for film in of_patient}) == 1
+    # who is in one source only is drawn as before
+    assert {i: split for i, split in draw_splits(own, seed=1).items() if i[0] == "a"} == {
+        i: split for i, split in splits.items() if i[0] == "a"
+    }
 
 
 def test_no_patient_is_in_two_splits_and_parts_are_as_stated(tmp_path):
@@ -203,7 +217,7 @@ def test_loop_learns_and_resumes_to_the_same_weights(tmp_path):
         return train_epochs(
             model,
             [{"params": list(model.parameters()), "lr": 0.1}],
-            lambda epoch: [(part,) for part in inputs.split(16)],
+            lambda epoch, shard, shards: [(part,) for part in inputs.split(16)],
             loss,
             epochs=epochs,
             steps_per_epoch=4 * total // epochs,

@@ -9,7 +9,7 @@ import torch
 from heartviz.errors import DataError
 from heartviz.models import ViewHead
 from train.sources import cohen
-from train.view import Config, fit_view, main, score_views, to_head
+from train.view import Config, exact_interval, fit_view, main, score_views, to_head
 
 
 def make_grids(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +49,9 @@ def test_scores_are_balanced_over_views():
     assert scores["balanced_accuracy"] == pytest.approx((1 / 2 + 3 / 4) / 2)
     assert scores["laterals_found"] == 0.5
     assert scores["frontals_kept"] == 0.75
+    assert scores["lateral_patients"] == 2
+    # Both of two right: the exact lower limit is the square root of 0.025.
+    assert exact_interval(np.array([True, True])) == (pytest.approx(0.025**0.5), 1.0)
     assert scores["wrong"] == {"a": 1, "b": 1}
     assert scores["interval"][0] <= scores["balanced_accuracy"] <= scores["interval"][1]
 
