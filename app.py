@@ -9,6 +9,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from heartviz import analyze, load_models
 from heartviz.errors import HeartvizError
+from heartviz.paper_results import read_paper_results
 from heartviz.pipeline import explain
 from heartviz.radiograph import load_radiograph
 from heartviz.ui import LAUNCH_OPTIONS, Engine, build_demo
@@ -27,6 +28,7 @@ def make_engine(models: Models) -> Engine:
             report, models, task, target_class, gradient_for
         ),
         describe=lambda: describe_models(models.manifest),
+        results=read_paper_results,
     )
 
 

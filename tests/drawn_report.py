@@ -8,6 +8,7 @@ import numpy as np
 
 from heartviz.errors import RadiographError
 from heartviz.masks import dim_outside
+from heartviz.paper_results import ResultTable
 from heartviz.phantom import draw_chest
 from heartviz.records import (
     REGIONS,
@@ -120,6 +121,12 @@ def make_report(radiograph: Radiograph | None = None, segmentation: Segmentation
 class FakeCompute:
     """Counts what was asked of it, and answers with drawn reports."""
 
+    tables = (
+        ResultTable(
+            "Made up for this test", ("source", "n", "Dice"), (("a", 3, 0.5), ("b", 4, None)), "n is 7.", "So."
+        ),
+    )
+
     def __init__(self) -> None:
         self.analyzed, self.explained = [], []
 
@@ -153,4 +160,4 @@ class FakeCompute:
             "Segmenter (VGG-U-Net)": ModelCard("ab" * 32, "396 films of adults, made up for this test.", ("Dice 0.9",)),
             "Classifiers (VGG16)": ModelCard("cd" * 32, "Simulated signs on films of adults.", ("Accuracy 0.5",)),
         }
-        return Engine(self.load, self.analyze, self.explain, lambda: cards)
+        return Engine(self.load, self.analyze, self.explain, lambda: cards, lambda: self.tables)

@@ -13,7 +13,7 @@ LEVELS = [
     {"manifest", "weights"},
     {"segment", "classify", "gate"},
     {"attribution", "interventions"},
-    {"measure", "bayes"},
+    {"measure", "bayes", "paper_results"},
     {"pipeline"},
     {"plots"},
     {"report"},

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from train.tables import make_tables
+from heartviz.paper_results import read_paper_results
+from train.tables import make_paper_tables, make_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,6 +19,7 @@ def test_results_are_those_of_the_shipped_models():
     manifest = json.loads((ROOT / "weights" / "manifest.json").read_text(encoding="utf-8"))
     assert results["models"] == {name: entry["sha256"] for name, entry in manifest["files"].items()}
     assert make_tables(results) in README
+    assert make_paper_tables(read_paper_results()) in README
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -269,8 +269,8 @@ def test_model_cards_come_from_the_manifest():
 
 def test_there_is_no_tab_without_a_page(demo):
     tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == [name for name, _ in PAGES] == ["Analyze", "About"]
-    assert PAGES[1][1] is build_about_page
+    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Results", "About"]
+    assert PAGES[2][1] is build_about_page
 
 
 def test_privacy_settings():

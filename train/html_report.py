@@ -16,12 +16,16 @@ th{text-align:left;vertical-align:bottom}td.number{text-align:right}
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its title, column names and rows of cells, and what stands under it: n, command, what differs."""
+    """A table with its title, column names and rows of cells, and what stands under it: n, command, what differs.
+
+    `finding` is a sentence in numbers that stands above it, or empty.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | int | None, ...], ...]
     under: str
+    finding: str = ""
 
 
 def format_cell(value: str | float | int | None) -> str:
@@ -42,6 +46,7 @@ def render_page(title: str, notice: str, tables: Sequence[Table]) -> str:
     for table in tables:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
         body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in table.rows)
+        parts.append(f"<p>{escape(table.finding)}</p>" if table.finding else "")
         parts.append(
             f'<div class="wide"><table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead>'
             f'<tbody>{body}</tbody></table></div><p class="under">{escape(table.under)}</p>'

@@ -1,10 +1,13 @@
-"""The README's results as Markdown, from the numbers of `train.evaluate`: `python -m train.tables`."""
+"""The README's results as Markdown, from the JSON of `train.evaluate` and `train.reproduce`: `python -m train.tables`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from heartviz.paper_results import PAPER_RESULTS, ResultTable, read_paper_results
 from train.config import run_script
+from train.html_report import format_cell
 
 ARM_TITLES = {"plain": "Plain VGG16", "mask": "VGG+Mask", "outline_reader": "Reader of the true outline"}
 GROUP_TITLES = {"both": "contour and vessel signs", "contour": "contour signs only", "vessels": "vessel signs only"}
@@ -12,9 +15,10 @@ GROUP_TITLES = {"both": "contour and vessel signs", "contour": "contour signs on
 
 @dataclass(frozen=True)
 class Config:
-    """Print the results of train.evaluate as Markdown tables."""
+    """Print the results of train.evaluate and of train.reproduce as Markdown tables."""
 
     results: Path = field(default=Path("weights/results.json"), metadata={"help": "JSON of train.evaluate"})
+    paper: Path = field(default=PAPER_RESULTS, metadata={"help": "JSON of train.reproduce"})
 
 
 def make_tables(results: dict) -> str:
@@ -106,9 +110,23 @@ def _with_interval(values: dict, name: str, digits: int = 3) -> str:
     return f"{values[name]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def make_paper_tables(tables: Sequence[ResultTable]) -> str:
+    """The paper's tables, each with its finding above and its notes under it."""
+    return "\n\n".join(_paper_table(table) for table in tables)
+
+
+def _paper_table(table: ResultTable) -> str:
+    lines = [f"**{table.title}**", ""]
+    lines += [table.finding, ""] if table.finding else []
+    lines += [f"| {' | '.join(table.columns)} |", f"|{'---|' * len(table.columns)}"]
+    lines += [f"| {' | '.join(map(format_cell, row))} |" for row in table.rows]
+    return "\n".join([*lines, "", table.under])
+
+
 def main(config: Config) -> None:
-    """Prints the tables."""
+    """Prints the tables of both."""
     print(make_tables(json.loads(config.results.read_text(encoding="utf-8"))))
+    print("\n" + make_paper_tables(read_paper_results(config.paper)))
 
 
 if __name__ == "__main__":

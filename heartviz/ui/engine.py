@@ -1,9 +1,10 @@
 """The functions that the pages call, so that a page can be tested with fakes and knows no model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from heartviz.paper_results import ResultTable
 from heartviz.records import Explanation, GradientFor, Radiograph, Report
 
 Progress = Callable[[float, str], None]
@@ -25,10 +26,11 @@ class Engine:
     `load(source)` reads a file's bytes or a path. `analyze(radiograph, task, target_class, gradient_for, progress)`
     makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
     target_class, gradient_for)` makes other maps of the same film and segments nothing again. `describe()` maps each
-    model's name to its card.
+    model's name to its card. `results()` gives the paper's tables as measured again.
     """
 
     load: Callable[[bytes | Path], Radiograph]
     analyze: Callable[[Radiograph, str, str | None, GradientFor, Progress], Report]
     explain: Callable[[Report, str, str, GradientFor], Explanation]
     describe: Callable[[], Mapping[str, ModelCard]]
+    results: Callable[[], Sequence[ResultTable]] = tuple

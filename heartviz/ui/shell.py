@@ -9,9 +9,11 @@ import gradio as gr
 from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
 from heartviz.ui.engine import Engine
+from heartviz.ui.results import build_results_page
 
 PAGES: tuple[tuple[str, Callable[[Engine], None]], ...] = (
     ("Analyze", build_analyze_page),
+    ("Results", build_results_page),
     ("About", build_about_page),
 )
 # Every 300 s, pictures made more than 900 s ago are deleted.

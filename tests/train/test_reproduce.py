@@ -3,7 +3,8 @@
 import pytest
 
 from train.html_report import Table, format_cell, render_page
-from train.reproduce import Config, run_bayes, tables_of
+from train.paper_tables import crossval_finding, tables_of
+from train.reproduce import Config, run_bayes
 
 OUTLINES = {
     name: {"mean": 0.9, "interval": (0.8, 1.0), "missing": 0}
@@ -20,13 +21,15 @@ CROSSVAL = {
     "ratio": 0.2,
     "n": 100,
     "accuracy": 0.777,
+    "interval": (0.71, 0.82),
+    "by_class": {"Normal": 0.8, "VSD": 0.75},
     "accuracy_variance": 0.001,
     "auroc": 0.888,
     "auroc_variance": 0.002,
     "worst_group": 0.5,
     "calibration_error": 0.04,
     "swapped_normals": {"own_called_normal": 0.9, "called_normal": 0.4, "auroc": 0.7},
-    "paper": {"accuracy": 0.814, "auroc": 0.954},
+    "paper": {"accuracy": 0.814, "auroc": 0.954, "by_class": (0.91, 0.92)},
 }
 
 
@@ -47,10 +50,14 @@ def test_every_step_has_its_table(tmp_path):
             "config": {"size_px": 192, "steps": 600, "batch_size": 4},
             "scores": {"unet": {"both": {"training_films": 277, "jsrt": OF_SOURCE, "wingspan": OF_SOURCE}}},
         },
-        "crossval": {"command": "python -m train.crossval", "config": {"size_px": 144}, "tables": [CROSSVAL]},
+        "crossval": {
+            "command": "python -m train.crossval",
+            "config": {"size_px": 144, "folds": 10, "copies": 3},
+            "tables": [CROSSVAL],
+        },
         "bayes": run_bayes(Config(data=tmp_path, out=tmp_path)),
     }
-    tables = tables_of({"steps": steps})
+    tables = tables_of(steps)
     assert [len(table.rows) for table in tables] == [1, 2, 2, 1, 6]
     for table in tables:
         assert all(len(row) == len(table.columns) for row in table.rows), table.title
@@ -58,7 +65,7 @@ def test_every_step_has_its_table(tmp_path):
     for number in ("0.777", "0.814", "0.953", "2.87 %", "Not a medical device"):
         assert number in page
     assert "http" not in page
-    assert tables_of({"steps": {"bayes": steps["bayes"]}})[0].rows[1][1] == pytest.approx(0.0289571, abs=1e-7)
+    assert tables_of({"bayes": steps["bayes"]})[0].rows[1][1] == pytest.approx(0.0289571, abs=1e-7)
 
 
 def test_texts_are_escaped_and_cells_formatted():
@@ -66,3 +73,11 @@ def test_texts_are_escaped_and_cells_formatted():
     for raw in ("<b>", "<i>", "<u>", "<script>"):
         assert raw not in page
     assert [format_cell(cell) for cell in (None, "x", 3, 0.12345)] == ["-", "x", "3", "0.123"]
+
+
+def test_finding_is_of_normals_from_another_source():
+    other = CROSSVAL | {"normals": "other source"}
+    text = crossval_finding([CROSSVAL, other, other | {"ratio": 1.0, "auroc": 0.999}])
+    assert text.startswith("Normal against VSD, Normals from another source. x 1: AUROC 0.999, and 0.700 once")
+    assert "x 0.2: AUROC 0.888, and 0.700 once the Normals come from the disease's own source (40 % of these" in text
+    assert crossval_finding([CROSSVAL]) == ""

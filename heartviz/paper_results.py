@@ -1,0 +1,42 @@
+"""The paper's tables as `train.reproduce` measured them, read for the pages."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import heartviz
+from heartviz.errors import WeightsError
+
+PAPER_RESULTS = Path(heartviz.__file__).resolve().parents[1] / "weights" / "paper_results.json"
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One table: title, column names, rows of cells, a sentence in numbers above it (or empty) and notes under it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
+    under: str
+    finding: str = ""
+
+
+def read_paper_results(path: Path = PAPER_RESULTS) -> tuple[ResultTable, ...]:
+    """The tables of the file; none where there is no file. Raises WeightsError for a file that is not of this kind."""
+    if not path.exists():
+        return ()
+    try:
+        tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
+        made = tuple(
+            ResultTable(
+                title=table["title"],
+                columns=tuple(table["columns"]),
+                rows=tuple(tuple(row) for row in table["rows"]),
+                under=table["under"],
+                finding=table["finding"],
+            )
+            for table in tables
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path} is not a file of train.reproduce. Get it anew from the repository.") from error
+    return made

@@ -1,0 +1,51 @@
+"""The Results page: the paper's tables as measured again, each beside the paper's own numbers."""
+
+from html import escape
+
+import gradio as gr
+
+from heartviz.paper_results import ResultTable
+from heartviz.ui.engine import Engine
+from heartviz.ui.words import NOT_A_DEVICE, PAPER
+
+_INTRODUCTION = f"""
+## The paper's tables, measured again
+
+{PAPER} reports how well VGG16 tells normal hearts from congenital disease, with and without a heart mask. Its films
+are not public, and no public film shows these diseases: here their **signs are simulated** on real films of adults, and
+every film is tested by models that never saw it. Beside the paper's numbers stand those that it leaves out.
+"""
+_NONE = "No results lie beside this copy. `python -m train.reproduce --data DIR --out DIR` measures them anew."
+
+
+def build_results_page(engine: Engine) -> None:
+    """Adds the page to the Blocks that are being built."""
+    with gr.Column(elem_classes="hv-wide"):
+        gr.HTML(f'<div class="hv-device" role="note">{escape(NOT_A_DEVICE)}</div>')
+        gr.Markdown(_INTRODUCTION)
+        tables = engine.results()
+        if not tables:
+            gr.Markdown(_NONE)
+        for table in tables:
+            gr.HTML(table_html(table))
+
+
+def table_html(table: ResultTable) -> str:
+    """The table with its finding above and its notes under it; wide ones scroll sideways by themselves."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
+    finding = f'<p class="hv-finding">{escape(table.finding)}</p>' if table.finding else ""
+    return (
+        f'<section class="hv-panel hv-table"><h2>{escape(table.title)}</h2>{finding}'
+        f'<div class="hv-scroll" tabindex="0" role="region" aria-label="{escape(table.title)}"><table>'
+        f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p class="hv-fine">{escape(table.under)}</p>'
+        "</section>"
+    )
+
+
+def _cell(value: str | float | int | None) -> str:
+    if value is None:
+        return "<td>\u2013</td>"
+    if isinstance(value, str):
+        return f'<td class="hv-text">{escape(value)}</td>'
+    return f"<td>{value}</td>" if isinstance(value, int) else f"<td>{value:.3f}</td>"
