@@ -60,5 +60,5 @@ def test_shipped_results_are_of_a_whole_run():
     results = json.loads(PAPER_RESULTS.read_text(encoding="utf-8"))
     assert results["quick"] is False
     assert "not a medical device" in results["notice"]
-    assert len(tables) == len(results["steps"])
+    assert len(tables) > len(results["steps"])  # cross-validation has two
     assert all(table.rows and table.under for table in tables)

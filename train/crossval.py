@@ -7,6 +7,7 @@ convolution and the head are trained fold by fold. Ratio 1 is plain VGG, 0.2 the
 is not run again.
 """
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -64,7 +65,7 @@ class Config:
     """Cross-validate plain VGG and VGG+Mask on simulated signs, with Normals of the same and of another source."""
 
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
-    out: Path = field(metadata={"help": "run folder: cached features, predictions.jsonl"})
+    out: Path = field(metadata={"help": "run folder: folds.csv, cached features, predictions.jsonl"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     weights: str = field(default="local", metadata={"help": "segmenter, as HEARTVIZ_WEIGHTS"})
     ratios: tuple[float, ...] = field(default=(1.0, 0.2, 0.5, 0.1, 0.0), metadata={"help": "gray outside the heart"})
@@ -232,6 +233,26 @@ def run_fold(job: Job, config: Config, film_ids: Sequence[str], path: Path, last
     }
 
 
+def write_folds(films: Sequence[Film], config: Config, path: Path) -> None:
+    """Writes who is tested in which fold of which table, before anything is computed.
+
+    Raises DataError for two films of one patient, which folds by film could part.
+    """
+    if len({film.patient_id for film in films}) < len(films):
+        raise DataError("Two films are of the same patient: give one film of each, since folds are drawn by film.")
+    sources = [film.source for film in films]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["classes", "normals", "fold", "film_id", "class", "swapped"])
+        for task in TASKS:
+            for normals in NORMALS:
+                rows = assign_classes(sources, task, normals, config.seed)
+                for fold, (_, test) in enumerate(draw_fold(rows, config.folds, config.seed)):
+                    for row in (rows[place] for place in test):
+                        label = TASKS[task][row.label]
+                        writer.writerow([task, normals, fold, films[row.film].film_id, label, int(row.swapped)])
+
+
 def main(config: Config) -> None:
     """Appends one line a fold to `predictions.jsonl`: the table, its ratio, and each tested film's probabilities."""
     films = read_films(config.data)
@@ -245,6 +266,7 @@ def main(config: Config) -> None:
     made_of = [run["films_sha256"], simulator, models.sha256["segmenter"], config.copies, config.size_px, config.seed]
     key = fingerprint({}, *made_of, config.folds, config.epochs, config.batch_size, config.block_rate, config.head_rate)
     config.out.mkdir(parents=True, exist_ok=True)
+    write_folds(films, config, config.out / "folds.csv")
     predictions = config.out / "predictions.jsonl"
     done = read_predictions(predictions, key)
     finished = {(line["task"], line["normals"], line["ratio"], line["fold"]) for line in done}

@@ -32,9 +32,9 @@ def score_table(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     `by_class` is each class's accuracy against the rest, as the paper defines it. `swapped_normals` are the same models
     on Normals of the source that they were not trained with: how many are called Normal, and the AUROC of any disease
-    against them.
+    against them; beside each the same for the `own` Normals.
     """
-    accuracies, aurocs, swapped_aurocs, parts = [], [], [], []
+    accuracies, aurocs, disease_aurocs, swapped_aurocs, parts = [], [], [], [], []
     for line in lines:
         probabilities, labels = np.array(line["probabilities"]), np.array(line["label"])
         probabilities /= probabilities.sum(axis=1, keepdims=True)  # they were rounded to five digits
@@ -42,8 +42,8 @@ def score_table(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         own = ~swapped
         accuracies.append(float((probabilities[own].argmax(1) == labels[own]).mean()))
         aurocs.append(_auroc(probabilities[own], labels[own]))
-        against_swapped = swapped | (labels > 0)
-        swapped_aurocs.append(roc_auc_score(labels[against_swapped] > 0, 1 - probabilities[against_swapped, 0]))
+        for chosen, found in ((own, disease_aurocs), (swapped | (labels > 0), swapped_aurocs)):
+            found.append(roc_auc_score(labels[chosen] > 0, 1 - probabilities[chosen, 0]))
         parts.append((probabilities, labels, swapped, np.array(line["film"])))
     probabilities, labels, swapped, films = (np.concatenate(part) for part in zip(*parts, strict=True))
     own, called = ~swapped, probabilities.argmax(1)
@@ -74,6 +74,7 @@ def score_table(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "called_normal": float((called[swapped] == 0).mean()),
             "own_called_normal": float((called[own & (labels == 0)] == 0).mean()),
             "auroc": float(np.mean(swapped_aurocs)),
+            "own_auroc": float(np.mean(disease_aurocs)),
         },
     }
 

@@ -15,6 +15,7 @@ _INTRODUCTION = f"""
 are not public, and no public film shows these diseases: here their **signs are simulated** on real films of adults, and
 every film is tested by models that never saw it. Beside the paper's numbers stand those that it leaves out.
 """
+_TEXT = ' class="hv-text"'
 _NONE = "No results lie beside this copy. `python -m train.reproduce --data DIR --out DIR` measures them anew."
 
 
@@ -32,8 +33,12 @@ def build_results_page(engine: Engine) -> None:
 
 def table_html(table: ResultTable) -> str:
     """The table with its finding above and its notes under it; wide ones scroll sideways by themselves."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
+    texts = [any(isinstance(row[place], str) for row in table.rows) for place in range(len(table.columns))]
+    head = "".join(
+        f'<th scope="col"{_TEXT if text else ""}>{escape(name)}</th>'
+        for name, text in zip(table.columns, texts, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(map(_cell, row, texts))}</tr>" for row in table.rows)
     finding = f'<p class="hv-finding">{escape(table.finding)}</p>' if table.finding else ""
     return (
         f'<section class="hv-panel hv-table"><h2>{escape(table.title)}</h2>{finding}'
@@ -43,9 +48,6 @@ def table_html(table: ResultTable) -> str:
     )
 
 
-def _cell(value: str | float | int | None) -> str:
-    if value is None:
-        return "<td>\u2013</td>"
-    if isinstance(value, str):
-        return f'<td class="hv-text">{escape(value)}</td>'
-    return f"<td>{value}</td>" if isinstance(value, int) else f"<td>{value:.3f}</td>"
+def _cell(value: str | float | int | None, text: bool) -> str:
+    shown = "\u2013" if value is None else value if isinstance(value, str | int) else f"{value:.3f}"
+    return f"<td{_TEXT if text else ''}>{escape(str(shown))}</td>"

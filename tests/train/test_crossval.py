@@ -1,14 +1,18 @@
 """Cross-validated tables: who is in which fold, and every score by hand."""
 
+import csv
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from heartviz.errors import DataError
-from train.crossval import NORMALS, TASKS, assign_classes, draw_fold, read_predictions
+from train.crossval import NORMALS, TASKS, Config, assign_classes, draw_fold, read_predictions, write_folds
 from train.crossval_tables import make_tables, score_table, to_markdown
 from train.paper import PAPER_TABLES
+from train.sources import Film
 
 SOURCES = ["jsrt"] * 50 + ["wingspan"] * 61
 
@@ -38,6 +42,20 @@ def test_folds_test_each_film_once_and_train_on_no_swapped_one():
         assert swapped <= set(test)
         tested += [place for place in test if place not in swapped]
     assert sorted(tested) == sorted(set(range(len(rows))) - swapped)
+
+
+def test_folds_are_written_first_and_hold_each_film_of_a_table_once(tmp_path):
+    films = [Film(f"{source}/{number}", source, f"p{number}", Path("x")) for number, source in enumerate(SOURCES)]
+    write_folds(films, Config(data=tmp_path, out=tmp_path, folds=5), tmp_path / "folds.csv")
+    with (tmp_path / "folds.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["classes"] == "Normal-VSD" and row["swapped"] == "0"]
+    same = [row["film_id"] for row in rows if row["normals"] == "same source"]
+    # All 61 Wingspan films, each in one fold.
+    assert len(same) == len(set(same)) == 61
+    assert {row["fold"] for row in rows} == set("01234")
+    twins = [*films, replace(films[0], film_id="jsrt/twin")]
+    with pytest.raises(DataError, match="Two films are of the same patient"):
+        write_folds(twins, Config(data=tmp_path, out=tmp_path), tmp_path / "folds.csv")
 
 
 def make_line(fold, **changes):
@@ -77,6 +95,10 @@ def test_scores_by_hand():
     assert (swapped["n"], swapped["called_normal"], swapped["own_called_normal"]) == (2, 0.5, 1.0)
     # Chance of disease: 0.9 for the three ill, 0.7 and 0.1 for the swapped Normals: every pair is in order.
     assert swapped["auroc"] == 1.0
+    assert swapped["own_auroc"] == 1.0
+    # The own Normal more likely ill than all three ill; the swapped ones as before.
+    turned = score_table([make_line(0, probabilities=[[0.05, 0.9, 0.05], *make_line(0)["probabilities"][1:]])])
+    assert (turned["swapped_normals"]["own_auroc"], turned["swapped_normals"]["auroc"]) == (0.0, 1.0)
 
 
 def test_rounded_probabilities_are_scored():

@@ -28,7 +28,7 @@ CROSSVAL = {
     "auroc_variance": 0.002,
     "worst_group": 0.5,
     "calibration_error": 0.04,
-    "swapped_normals": {"own_called_normal": 0.9, "called_normal": 0.4, "auroc": 0.7},
+    "swapped_normals": {"own_called_normal": 0.9, "called_normal": 0.4, "auroc": 0.7, "own_auroc": 0.888, "n": 50},
     "paper": {"accuracy": 0.814, "auroc": 0.954, "by_class": (0.91, 0.92)},
 }
 
@@ -58,7 +58,7 @@ def test_every_step_has_its_table(tmp_path):
         "bayes": run_bayes(Config(data=tmp_path, out=tmp_path)),
     }
     tables = tables_of(steps)
-    assert [len(table.rows) for table in tables] == [1, 2, 2, 1, 6]
+    assert [len(table.rows) for table in tables] == [1, 2, 2, 1, 1, 6]
     for table in tables:
         assert all(len(row) == len(table.columns) for row in table.rows), table.title
     page = render_page("A title", "Not a medical device", tables)
