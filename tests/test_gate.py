@@ -21,6 +21,12 @@ def test_a_chest_passes_without_a_warning():
     assert check_anatomy(segmentation(), picture()) == ()
 
 
+def test_a_film_taken_from_the_side_is_refused():
+    with pytest.raises(SegmentationError, match="frontal chest film: it looks like one taken from the side"):
+        check_anatomy(replace(segmentation(), lateral_prob=0.51), picture())
+    assert check_anatomy(replace(segmentation(), lateral_prob=0.49), picture()) == ()
+
+
 def test_missing_parts_are_named():
     empty = np.zeros_like(HEART)
     with pytest.raises(SegmentationError, match="no heart and no patient's right lung was found"):

@@ -11,7 +11,7 @@ import torch
 from heartviz import pipeline
 from heartviz.__main__ import main
 from heartviz.errors import RadiographError
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, vgg, vgg_unet
+from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.pipeline import analyze, explain
 from heartviz.records import ARMS, TASK_CLASSES, Segmentation
 from heartviz.weights import ClassifierModel, Models
@@ -35,7 +35,8 @@ def models(monkeypatch) -> Models:
     found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
     calls = []
     monkeypatch.setattr(pipeline, "segment_film", lambda *arguments: calls.append(1) or found)
-    made = Models(VGGTrunk().eval(), VGGUNet().eval(), MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
+    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval())
+    made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
     object.__setattr__(made, "segmentations", calls)
     return made
 

@@ -52,6 +52,21 @@ def test_masks_come_back_where_they_were():
         assert 2 * (structure & drawn).sum() / (structure.sum() + drawn.sum()) > 0.98
 
 
+def test_the_view_head_sees_the_trunks_last_features():
+    class Trunk(nn.Module):
+        def forward(self, model_input):
+            return model_input, None, torch.full((1, 256, 80, 80), 2.0)
+
+    class Segmenter(KnownSegmenter):
+        def forward(self, features):
+            return super().forward(features[0])
+
+    masks, film = draw_masks(), np.zeros((HEIGHT, WIDTH), np.float32)
+    found = segment_film(film, Trunk(), Segmenter(masks), lambda stride4: stride4.mean(dim=(1, 2, 3)))
+    assert found.lateral_prob == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert np.isnan(segment_film(film, Trunk(), Segmenter(masks)).lateral_prob)
+
+
 @pytest.mark.parametrize(("thickness", "stays"), [(11, False), (29, True)])
 def test_a_thin_tongue_of_the_heart_is_cut_off_and_a_thick_one_stays(thickness, stays):
     masks = draw_masks()
