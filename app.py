@@ -40,9 +40,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         models = load_models()
+        demo = build_demo(make_engine(models))
     except HeartvizError as error:
         raise SystemExit(f"heartviz can't start: {error}") from error
-    demo = build_demo(make_engine(models))
     try:
         demo.launch(server_name=options.host, server_port=options.port, **LAUNCH_OPTIONS)
     except OSError as error:

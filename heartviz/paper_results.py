@@ -1,4 +1,4 @@
-"""The paper's tables as `train.reproduce` measured them, read for the pages."""
+"""Tables of results: the record, and those of the paper as `train.reproduce` measured them again."""
 
 import json
 from dataclasses import dataclass
@@ -12,13 +12,23 @@ PAPER_RESULTS = Path(heartviz.__file__).resolve().parents[1] / "weights" / "pape
 
 @dataclass(frozen=True)
 class ResultTable:
-    """One table: title, column names, rows of cells, a sentence in numbers above it (or empty) and notes under it."""
+    """One table: title, column names, rows of cells; `under` it n, command and what differs from the paper.
+
+    `finding` is a sentence in numbers that stands above it, or empty.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | int | None, ...], ...]
     under: str
     finding: str = ""
+
+
+def format_cell(value: str | float | int | None) -> str:
+    """Text as it is, whole numbers as such, others to three digits, None as a dash."""
+    if value is None:
+        return "\u2013"
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def read_paper_results(path: Path = PAPER_RESULTS) -> tuple[ResultTable, ...]:

@@ -41,6 +41,8 @@ def test_manifest_names_the_commit_that_holds_the_files():
     if run_git("rev-parse", "--is-shallow-repository").stdout.strip() != b"false":
         pytest.skip("this copy has no whole git history")
     manifest = json.loads((ROOT / "weights" / "manifest.json").read_text(encoding="utf-8"))
+    if any(entry["hub_repository"] != "heartviz/heartviz" for entry in manifest["files"].values()):
+        pytest.skip("the manifest names somebody's own hub repository, whose commits are not here")
     for entry in manifest["files"].values():
         shown = run_git("show", f"{entry['hub_commit']}:weights/{entry['file']}")
         assert shown.returncode == 0, f"{entry['hub_commit']} does not hold {entry['file']}"

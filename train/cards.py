@@ -38,7 +38,7 @@ LICENCE = (
 )
 VIEW_LICENCE = (
     " NIH ChestX-ray14 (Wang 2017): free to use, name the NIH Clinical Center. COVID-19 image data collection (Cohen "
-    "2020): each film under its own licence, non-commercial in part."
+    "2020): Creative Commons, mostly BY-NC-SA, so not for commercial use."
 )
 
 
@@ -51,7 +51,8 @@ def make_card(
     training then stands.
     """
     task = CLASSIFIERS[name][0] if name in CLASSIFIERS else name
-    card: dict[str, Any] = dict(kept or {}) | {
+    # A new model's card starts empty: the old numbers are of another file.
+    card: dict[str, Any] = dict(kept or {} if run is None else {}) | {
         "intended_use": MADE_FOR[task],
         "labels": LABELS[task],
         "licence": LICENCE + (VIEW_LICENCE if task == "view" else ""),
@@ -171,7 +172,7 @@ def card_text(name: str, entry: dict[str, Any]) -> str:
         lines += [f"- {line}" for line in card["metrics"]]
     if card["failures"]:
         lines += ["", "## Where it fails", ""] + [f"- {line}" for line in card["failures"]]
-    lines += ["", "## File", "", f"- `{entry['file']}`, sha256 `{entry['sha256']}`, {entry['bytes'] / 1e6:.1f} MB"]
+    lines += ["", "## File", "", f"- `{entry['file']}`, sha256 `{entry['sha256']}`, {entry['bytes'] / 1e3:,.0f} kB"]
     lines += [f"- Architecture: {entry['architecture']}, float16"]
     if "half_precision" in card:
         checked, change = card["half_precision"], card["half_precision"]["largest_change"]

@@ -137,11 +137,12 @@ def iterate_batches(
 def infer_logits(network: VGGClassifier, pooled: Tensor, shared_block4: bool = False) -> Tensor:
     """Logits (N, classes), float32, of pooled trunk features, or of block 4's output where that is what was cached."""
     network.eval()
-    with torch.inference_mode(), mixed_precision():
+    device = next(network.parameters()).device
+    with torch.inference_mode(), mixed_precision(device.type):
         parts = []
         for part in pooled.split(16):
-            part = part.float().contiguous(memory_format=torch.channels_last)
-            parts.append(network.upper(part if shared_block4 else network.block4(part)).float())
+            part = part.to(device).float().contiguous(memory_format=torch.channels_last)
+            parts.append(network.upper(part if shared_block4 else network.block4(part)).float().cpu())
     return torch.cat(parts)
 
 
@@ -260,7 +261,9 @@ def main(config: Config) -> None:
     films = read_films(config.data)
     run = describe_run(config, films, config.splits) | {"segmenter_sha256": hash_files([config.segmenter])}
     features = make_features(config, films, run, (trunk, segmenter))
-    results: dict[str, Any] = {"task": config.task, "class_names": class_names, "arms": {}}
+    training_films = len(films_of(films, read_splits(config.splits), "train"))
+    results: dict[str, Any] = {"task": config.task, "class_names": class_names, "training_films": training_films}
+    results["arms"] = {}
     if config.task == "congenital":
         drawn = features["train"]["group"] != SIGN_GROUPS.index("vessels")
         reader = make_reader().fit(*(features["train"][name][drawn].numpy() for name in ("outline", "label")))

@@ -187,7 +187,8 @@ def train_fold(features: Tensor, labels: Tensor, config: Config, last: nn.Sequen
             yield features[chosen].float().contiguous(memory_format=torch.channels_last), labels[chosen]
 
     def loss_of_batch(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return functional.cross_entropy(model(batch[0]).float(), batch[1], weight=weights, label_smoothing=0.05)
+        logits, own = model(batch[0]).float(), weights.to(batch[1].device)
+        return functional.cross_entropy(logits, batch[1], weight=own, label_smoothing=0.05)
 
     groups = [
         {"params": list(last.parameters()), "lr": config.block_rate},

@@ -15,6 +15,8 @@ from train.config import run_script
 from train.crossval import TASKS
 from train.metrics import bootstrap_interval
 from train.paper import PAPER_TABLES
+from train.paper_tables import crossval_table, source_table
+from train.tables import make_paper_tables
 
 CALIBRATION_BINS = 15
 
@@ -112,39 +114,24 @@ def make_tables(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def to_markdown(tables: Sequence[dict[str, Any]]) -> str:
-    """All tables as one Markdown table, a line each."""
-    rows = [
-        "| classes | Normals | gray outside | n | accuracy (variance) | paper | AUROC (variance) | paper | by class | "
-        "worst group | calibration error | swapped Normals called Normal (own) | AUROC with swapped |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for of in tables:
-        paper, swapped = of["paper"] or {}, of["swapped_normals"]
-        low, high = of["interval"]
-        by_class = ", ".join(f"{name} {value:.2f}" for name, value in of["by_class"].items())
-        rows.append(
-            f"| {of['task']} | {of['normals']} | x {of['ratio']:g} | {of['n']} | {of['accuracy']:.3f} "
-            f"({of['accuracy_variance']:.4f}) [{low:.3f}, {high:.3f}] | {_or_dash(paper.get('accuracy'))} | "
-            f"{of['auroc']:.3f} ({of['auroc_variance']:.4f}) | {_or_dash(paper.get('auroc'))} | {by_class} | "
-            f"{of['worst_group']:.2f} | {of['calibration_error']:.3f} | {swapped['called_normal']:.2f} "
-            f"({swapped['own_called_normal']:.2f}) | {swapped['auroc']:.3f} |"
-        )
-    return "\n".join(rows)
+def read_step(predictions: Path) -> dict[str, Any]:
+    """What `train.crossval` wrote beside its predictions, its command, and the tables of the folds done so far.
 
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    Raises DataError where there are none.
+    """
+    if not predictions.exists():
+        raise DataError(f"No {predictions}: run train.crossval first, it writes it fold by fold.")
+    run = json.loads(predictions.with_name("crossval.json").read_text(encoding="utf-8"))
+    lines = [json.loads(line) for line in predictions.read_text(encoding="utf-8").splitlines()]
+    return run | {"command": "python -m train.crossval --data DIR --out DIR", "tables": make_tables(lines)}
 
 
 def main(config: Config) -> None:
     """Prints the Markdown, and writes the tables to `--out`."""
-    if not config.predictions.exists():
-        raise DataError(f"No {config.predictions}: run train.crossval first, it writes it fold by fold.")
-    tables = make_tables([json.loads(line) for line in config.predictions.read_text(encoding="utf-8").splitlines()])
+    step = read_step(config.predictions)
     if config.out is not None:
-        config.out.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
-    print(to_markdown(tables))
+        config.out.write_text(json.dumps(step["tables"], indent=2) + "\n", encoding="utf-8")
+    print(make_paper_tables((crossval_table(step), source_table(step))))
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def _change_gray(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
 
 
 def segment_masks(trunk: VGGTrunk, segmenter: VGGUNet, picture: NDArray[np.float32]) -> Masks:
-    """Heart, left and right lung mask as the segmenter finds them, forward pass in bfloat16."""
+    """Heart, left and right lung mask as the segmenter finds them, in training's arithmetic."""
     with mixed_precision():
         found = segment_film(picture, trunk, segmenter)
     return found.heart_mask, found.left_lung_mask, found.right_lung_mask

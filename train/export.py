@@ -36,6 +36,10 @@ from train.sources.ctr512 import read_films
 
 DRAWN_CHESTS = 12
 NO_COMMIT = "0" * 40
+# The run that each model comes from.
+RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view"} | {
+    name: task for name, (task, _) in CLASSIFIERS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def main(config: Config) -> None:
             pictures = check_pictures(config.data, config.splits)
             checked = compare_releases(rounded, load_models(full), pictures)
             print(f"half precision against float32: {json.dumps(checked)}", flush=True)
+        config.out.mkdir(parents=True, exist_ok=True)
         for entry in files.values():
             shutil.copyfile(half / entry["file"], config.out / entry["file"])
     for name, entry in files.items():
@@ -104,11 +109,6 @@ def main(config: Config) -> None:
             entry |= {"hub_repository": config.push, "hub_commit": commit}
         write_manifest(config.out, files)
         print(f"{config.push} at {commit}\nThe manifest in {config.out} names this commit: commit it with the code.")
-
-
-RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view"} | {
-    name: task for name, (task, _) in CLASSIFIERS.items()
-}
 
 
 def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:
@@ -134,9 +134,6 @@ def read_runs(config: Config) -> dict[str, dict[str, Any]]:
     runs = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
     if len({run["splits_sha256"] for name, run in runs.items() if name != "view"}) > 1:
         raise DataError("The runs were made with different splits: train them all with the same split file.")
-    for task in TASK_CLASSES:
-        if task in runs and "segmenter" in runs:
-            runs[task]["training_films"] = runs["segmenter"]["training_films"]
     return runs
 
 
@@ -223,7 +220,7 @@ def push_release(folder: Path, repository: str) -> str:
 
     files = read_manifest(folder)["files"]
     models = "\n".join(
-        f"- [{name}](weights/{name}.md): {entry['card']['intended_use']}" for name, entry in files.items()
+        f"- [{name}]({HUB_FOLDER}/{name}.md): {entry['card']['intended_use']}" for name, entry in files.items()
     )
     readme = HUB_README.format(intended_use=INTENDED_USE, models=models)
     operations = [CommitOperationAdd("README.md", readme.encode())]

@@ -1,8 +1,9 @@
 """One HTML file with tables, that opens offline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
+
+from heartviz.paper_results import ResultTable, format_cell
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
@@ -14,28 +15,7 @@ th{text-align:left;vertical-align:bottom}td.number{text-align:right}
 """
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with its title, column names and rows of cells, and what stands under it: n, command, what differs.
-
-    `finding` is a sentence in numbers that stands above it, or empty.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int | None, ...], ...]
-    under: str
-    finding: str = ""
-
-
-def format_cell(value: str | float | int | None) -> str:
-    """Text as it is, whole numbers as such, others to three digits, None as a dash."""
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-def render_page(title: str, notice: str, tables: Sequence[Table]) -> str:
+def render_page(title: str, notice: str, tables: Sequence[ResultTable]) -> str:
     """The whole page; every text is escaped, nothing is fetched from elsewhere."""
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',

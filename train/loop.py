@@ -7,11 +7,13 @@ It runs under Hugging Face Accelerate: one process as it is, many when a script 
 import json
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -27,8 +29,12 @@ BatchesOfEpoch = Callable[[int, int, int], Iterable[tuple]]
 def get_accelerator() -> Accelerator:
     """This process's place among those that were started together, its device and arithmetic."""
     device_type = "cuda" if torch.cuda.is_available() else "cpu"
-    # gradients are averaged over processes, so that losses must be means over films
-    return Accelerator(cpu=device_type == "cpu", mixed_precision="bf16" if has_bfloat16(device_type) else "no")
+    return Accelerator(
+        cpu=device_type == "cpu",
+        mixed_precision="bf16" if has_bfloat16(device_type) else "no",
+        # The others wait while the first process computes features or validates.
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
+    )
 
 
 class _LossOfBatch(nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.html_report import Table
+from heartviz.paper_results import ResultTable
 
 OUTLINE_COLUMNS = {
     "heart_dice": "heart Dice",
@@ -14,17 +14,17 @@ OUTLINE_COLUMNS = {
 }
 
 
-def tables_of(steps: Mapping[str, Any]) -> list[Table]:
+def tables_of(steps: Mapping[str, Any]) -> list[ResultTable]:
     """The tables of each step that was run, with n and command under them."""
     return [make(steps[name]) for name, makers in TABLES.items() if name in steps for make in makers]
 
 
-def contours_table(step: dict[str, Any]) -> Table:
+def contours_table(step: dict[str, Any]) -> ResultTable:
     """By source."""
     rows = [
         (source, of["n"], of["failures"], of["dice_median"], of["dice_mean"]) for source, of in step["sources"].items()
     ]
-    return Table(
+    return ResultTable(
         "Heart outlines from two marked rows, OpenCV only (paper 2.2.1)",
         ("source", "films", "failures, said", "median Dice", "mean Dice"),
         tuple(rows),
@@ -32,7 +32,7 @@ def contours_table(step: dict[str, Any]) -> Table:
     )
 
 
-def view_table(step: dict[str, Any]) -> Table:
+def view_table(step: dict[str, Any]) -> ResultTable:
     """By patient folds and by sources left out."""
     rows = [
         (
@@ -47,7 +47,7 @@ def view_table(step: dict[str, Any]) -> Table:
         )
         for words, of in (("patients held out", step["by_patient"]), ("source never seen", step["source_never_seen"]))
     ]
-    return Table(
+    return ResultTable(
         "Frontal or lateral (paper 2.2.2: VGG16 accuracy 0.96)",
         (
             *("test", "films", "laterals", "balanced accuracy", "laterals found", "at least (95 %)"),
@@ -58,7 +58,7 @@ def view_table(step: dict[str, Any]) -> Table:
     )
 
 
-def unets_table(step: dict[str, Any]) -> Table:
+def unets_table(step: dict[str, Any]) -> ResultTable:
     """Architecture and training films by tested source."""
     rows = []
     for architecture, runs in step["scores"].items():
@@ -83,7 +83,7 @@ def unets_table(step: dict[str, Any]) -> Table:
                 )
     columns = ("network", "trained on", "films", "tested on", "n", *OUTLINE_COLUMNS.values(), "heart parts, uncleaned")
     settings = step["config"]
-    return Table(
+    return ResultTable(
         "U-Net from nothing against VGG-U-Net, same budget (paper Figs 6 to 9)",
         (*columns, "ratio error", "ratio bias, limits"),
         tuple(rows),
@@ -93,7 +93,7 @@ def unets_table(step: dict[str, Any]) -> Table:
     )
 
 
-def crossval_table(step: dict[str, Any]) -> Table:
+def crossval_table(step: dict[str, Any]) -> ResultTable:
     """The paper's tables and one for each other ratio, a row each."""
     rows = []
     for of in _in_order(step["tables"]):
@@ -114,7 +114,7 @@ def crossval_table(step: dict[str, Any]) -> Table:
             )
         )
     settings = step["config"]
-    return Table(
+    return ResultTable(
         "VGG (x 1) against VGG+Mask (x 0.2), signs SIMULATED on films of adults (paper 3.0.1, 3.0.2)",
         (
             *("classes", "Normals", "gray outside the heart", "n", "accuracy [95 %]", "its variance over folds"),
@@ -124,20 +124,20 @@ def crossval_table(step: dict[str, Any]) -> Table:
         tuple(rows),
         f"{step['command']}. {settings['folds']} folds by film, {settings['copies']} drawings of each training film, "
         f"one tested; all of VGG16 frozen but its last convolution and the head, {settings['size_px']} px; the paper "
-        "fine-tunes more, on films of patients. Intervals by film. The mask is what the segmenter found on the film "
-        "before the signs, moved with them: it shows a moved outline better than a segmenter would, "
+        "fine-tunes more, on films of patients. Intervals by film. The segmenter learnt most of these films; the mask "
+        "is what it found before the signs, moved with them: it shows a moved outline better than one in use would, "
         "which favours x 0.2.",
     )
 
 
-def source_table(step: dict[str, Any]) -> Table:
+def source_table(step: dict[str, Any]) -> ResultTable:
     """The same models, asked what the paper's numbers leave out."""
     rows = []
     for of in _in_order(step["tables"]):
         swapped = of["swapped_normals"]
         kept = (swapped["own_called_normal"], swapped["called_normal"], swapped["own_auroc"], swapped["auroc"])
         rows.append((*_which(of), of["n"], swapped["n"], of["worst_group"], of["calibration_error"], *kept))
-    return Table(
+    return ResultTable(
         "The same models, and what the paper leaves out: do they follow the films' source?",
         (
             *("classes", "Normals learnt", "gray outside the heart", "n", "swapped Normals", "worst group"),
@@ -172,13 +172,14 @@ def crossval_finding(tables: Sequence[Mapping[str, Any]]) -> str:
     return f"Normal against VSD, Normals from another source. {'; '.join(said)}." if said else ""
 
 
-def bayes_table(step: dict[str, Any]) -> Table:
+def bayes_table(step: dict[str, Any]) -> ResultTable:
     """By prevalence."""
     rows = [(f"{100 * of['prevalence']:g} %", of["positive"], of["negative"]) for of in step["values"]]
-    return Table(
+    return ResultTable(
         f"Predictive values at sensitivity {step['sensitivity']:g}, specificity {step['specificity']:g} (equation 1)",
         ("prevalence", "ill if called ill", "healthy if called healthy"),
         tuple(rows),
+        "heartviz.bayes.predict_values. "
         f"At 0.74 % the paper prints {100 * step['paper_prints']:.2f} %: it leaves out the factor 1 - prevalence.",
     )
 

@@ -15,7 +15,14 @@ from heartviz.weights import Models
 # Largest changes allowed. Outlines must not move at all: VGG+Mask's picture has an edge of five to one in gray where
 # they run, and a few pixels of them move its probabilities by hundredths. `train.segmenter` rounds its weights itself.
 LIMITS: Mapping[str, float] = MappingProxyType(
-    {"answers": 0, "outline_px": 0, "cardiothoracic_ratio": 0.0, "probability": 0.005, "relevance_share": 0.005}
+    {
+        "answers": 0,
+        "outline_px": 0,
+        "cardiothoracic_ratio": 0.0,
+        "probability": 0.005,
+        "lateral_probability": 0.005,
+        "relevance_share": 0.005,
+    }
 )
 
 
@@ -63,6 +70,7 @@ def _changes(found: Report, expected: Report) -> dict[str, float]:
         for arm in ARMS
         for name in names
     )
+    changes["lateral_probability"] = abs(found.segmentation.lateral_prob - expected.segmentation.lateral_prob)
     changes["relevance_share"] = max(
         abs(found.explanation.shares[arm].share[region] - expected.explanation.shares[arm].share[region])
         for arm in ARMS

@@ -14,12 +14,15 @@ from heartviz.bayes import predict_values
 from heartviz.report import INTENDED_USE, LABELS_NOTE
 from train import compare_unets, crossval, measure_contours, view
 from train.config import run_script, write_config
-from train.crossval_tables import make_tables
+from train.crossval_tables import read_step
 from train.html_report import render_page
 from train.paper_tables import tables_of
 
 PAPERS_EXAMPLE = (0.8, 0.8, 0.0074)
 PREVALENCES = (0.00047, 0.0074, 0.0091, 0.05, 0.2, 0.5)
+
+
+STEP_NAMES = ("contours", "view", "unets", "crossval", "bayes")
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,7 @@ class Config:
     out: Path = field(metadata={"help": "gets a folder a step, results.json and report.html"})
     views: tuple[str, ...] = field(default=(), metadata={"help": "NAME=PATH of films with views; none: step left out"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
-    steps: tuple[str, ...] = field(
-        default=("contours", "view", "unets", "crossval", "bayes"),
-        metadata={"help": "steps to run", "choices": ("contours", "view", "unets", "crossval", "bayes")},
-    )
+    steps: tuple[str, ...] = field(default=STEP_NAMES, metadata={"help": "steps to run", "choices": STEP_NAMES})
     ratios: tuple[float, ...] = field(
         default=(1.0, 0.2, 0.5, 0.1, 0.0), metadata={"help": "crossval: gray outside the heart"}
     )
@@ -71,9 +71,7 @@ def run_crossval(config: Config) -> dict[str, Any]:
     folder = config.out / "crossval"
     settings = {"imagenet": config.imagenet, "quick": config.quick, "ratios": config.ratios}
     crossval.main(crossval.Config(data=config.data, out=folder, **settings))
-    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
-    run = json.loads((folder / "crossval.json").read_text(encoding="utf-8"))
-    return run | {"command": "python -m train.crossval --data DIR --out DIR", "tables": make_tables(lines)}
+    return read_step(folder / "predictions.jsonl")
 
 
 def run_bayes(config: Config) -> dict[str, Any]:
@@ -86,13 +84,7 @@ def run_bayes(config: Config) -> dict[str, Any]:
     return {"sensitivity": sensitivity, "specificity": specificity, "values": lines, "paper_prints": 0.02874903}
 
 
-STEPS = {
-    "contours": run_contours,
-    "view": run_view,
-    "unets": run_unets,
-    "crossval": run_crossval,
-    "bayes": run_bayes,
-}
+STEPS = dict(zip(STEP_NAMES, (run_contours, run_view, run_unets, run_crossval, run_bayes), strict=True))
 
 
 def main(config: Config) -> None:

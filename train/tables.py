@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heartviz.paper_results import PAPER_RESULTS, ResultTable, read_paper_results
+from heartviz.paper_results import PAPER_RESULTS, ResultTable, format_cell, read_paper_results
 from train.config import run_script
-from train.html_report import format_cell
 
 ARM_TITLES = {"plain": "Plain VGG16", "mask": "VGG+Mask", "outline_reader": "Reader of the true outline"}
 GROUP_TITLES = {"both": "contour and vessel signs", "contour": "contour signs only", "vessels": "vessel signs only"}

@@ -20,8 +20,8 @@ _LIMITS = """
 
 * Congenital classes (VSD, ASD, TOF) were learned from **signs drawn into films of adults**, because no public set of
   films with these diagnoses was at hand. They show how the method behaves, not who is ill.
-* Frontal films of adults only. Children, lateral films, films taken lying down and other body parts are outside what
-  the models were made for; the outlines may then be wrong without notice.
+* Frontal films of adults only. Films taken from the side are refused. Children, films taken lying down and other body
+  parts are outside what the models were made for; the outlines may then be wrong without notice.
 * Sensitivity outside the heart is not wrong as such: vessels of the lungs carry signs of heart disease. A map in the
   heart is not a proof of sense either: it shows where a small change moves the answer, not why.
 * Probabilities are calibrated on films like the test films. At the rates of a real clinic, most positive answers of any

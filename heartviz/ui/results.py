@@ -1,10 +1,11 @@
 """The Results page: the paper's tables as measured again, each beside the paper's own numbers."""
 
+from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
 
-from heartviz.paper_results import ResultTable
+from heartviz.paper_results import ResultTable, format_cell
 from heartviz.ui.engine import Engine
 from heartviz.ui.words import NOT_A_DEVICE, PAPER
 
@@ -13,7 +14,7 @@ _INTRODUCTION = f"""
 
 {PAPER} reports how well VGG16 tells normal hearts from congenital disease, with and without a heart mask. Its films
 are not public, and no public film shows these diseases: here their **signs are simulated** on real films of adults, and
-every film is tested by models that never saw it. Beside the paper's numbers stand those that it leaves out.
+every film is tested by classifiers that never saw it. Beside the paper's numbers stand those that it leaves out.
 """
 _TEXT = ' class="hv-text"'
 _NONE = "No results lie beside this copy. `python -m train.reproduce --data DIR --out DIR` measures them anew."
@@ -38,7 +39,7 @@ def table_html(table: ResultTable) -> str:
         f'<th scope="col"{_TEXT if text else ""}>{escape(name)}</th>'
         for name, text in zip(table.columns, texts, strict=True)
     )
-    body = "".join(f"<tr>{''.join(map(_cell, row, texts))}</tr>" for row in table.rows)
+    body = "".join(f"<tr>{_cells(row, texts)}</tr>" for row in table.rows)
     finding = f'<p class="hv-finding">{escape(table.finding)}</p>' if table.finding else ""
     return (
         f'<section class="hv-panel hv-table"><h2>{escape(table.title)}</h2>{finding}'
@@ -48,6 +49,6 @@ def table_html(table: ResultTable) -> str:
     )
 
 
-def _cell(value: str | float | int | None, text: bool) -> str:
-    shown = "\u2013" if value is None else value if isinstance(value, str | int) else f"{value:.3f}"
-    return f"<td{_TEXT if text else ''}>{escape(str(shown))}</td>"
+def _cells(row: Sequence[str | float | int | None], texts: Sequence[bool]) -> str:
+    pairs = zip(row, texts, strict=True)
+    return "".join(f"<td{_TEXT if text else ''}>{escape(format_cell(value))}</td>" for value, text in pairs)

@@ -10,9 +10,11 @@ import pytest
 
 from heartviz.errors import DataError
 from train.crossval import NORMALS, TASKS, Config, assign_classes, draw_fold, read_predictions, write_folds
-from train.crossval_tables import make_tables, score_table, to_markdown
+from train.crossval_tables import make_tables, read_step, score_table
 from train.paper import PAPER_TABLES
+from train.paper_tables import crossval_table
 from train.sources import Film
+from train.tables import make_paper_tables
 
 SOURCES = ["jsrt"] * 50 + ["wingspan"] * 61
 
@@ -118,9 +120,18 @@ def test_tables_stand_beside_the_papers():
     assert [table["folds"] for table in tables] == [2, 1]
     assert tables[0]["paper"]["accuracy"] == 0.592
     assert tables[1]["paper"] is None
-    text = to_markdown(tables)
-    assert len(text.splitlines()) == 4
-    assert "| x 0.5 | 4 |" in text
+
+
+def test_tables_are_made_of_the_folds_that_are_done(tmp_path):
+    path = tmp_path / "predictions.jsonl"
+    with pytest.raises(DataError, match="run train.crossval first"):
+        read_step(path)
+    path.write_text("".join(json.dumps(make_line(0, ratio=ratio)) + "\n" for ratio in (0.2, 0.5)))
+    (tmp_path / "crossval.json").write_text(json.dumps({"config": {"folds": 10, "copies": 3, "size_px": 144}}))
+    step = read_step(path)
+    assert [row[2] for row in crossval_table(step).rows] == ["x 0.5", "x 0.2"]
+    text = make_paper_tables([crossval_table(step)])
+    assert "| Normal, VSD, ASD | same source | x 0.5 | 4 |" in text
 
 
 def test_papers_classes_give_its_overall_accuracy():

@@ -178,3 +178,11 @@ def test_rounding_the_shipped_head_again_gives_the_shipped_file(tmp_path):
     card = json.loads((tmp_path / "weights" / "manifest.json").read_text())["files"]["view"]["card"]
     assert card["half_precision"]["films"] == 12
     assert set(card["half_precision"]["largest_change"].values()) == {0.0}
+
+
+def test_a_new_models_card_has_no_numbers_of_the_old_file():
+    run = {"films": 396, "training_films": 277, "films_sha256": "ab", "versions": {}, "config": {}}
+    card = make_card("congenital_plain", run, {}, {"metrics": ["old"], "failures": ["old"], "command": "old"})
+    assert card["metrics"] == card["failures"] == []
+    assert "command" not in card
+    assert card["trained_on"].startswith("277 frontal films")

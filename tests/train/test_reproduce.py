@@ -2,7 +2,8 @@
 
 import pytest
 
-from train.html_report import Table, format_cell, render_page
+from heartviz.paper_results import ResultTable, format_cell
+from train.html_report import render_page
 from train.paper_tables import crossval_finding, tables_of
 from train.reproduce import Config, run_bayes
 
@@ -69,10 +70,10 @@ def test_every_step_has_its_table(tmp_path):
 
 
 def test_texts_are_escaped_and_cells_formatted():
-    page = render_page("<b>", "&", [Table("<i>", ("<u>",), (("<script>",),), "<p>")])
+    page = render_page("<b>", "&", [ResultTable("<i>", ("<u>",), (("<script>",),), "<p>")])
     for raw in ("<b>", "<i>", "<u>", "<script>"):
         assert raw not in page
-    assert [format_cell(cell) for cell in (None, "x", 3, 0.12345)] == ["-", "x", "3", "0.123"]
+    assert [format_cell(cell) for cell in (None, "x", 3, 0.12345)] == ["\u2013", "x", "3", "0.123"]
 
 
 def test_finding_is_of_normals_from_another_source():
