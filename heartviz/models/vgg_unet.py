@@ -7,6 +7,9 @@ from torch.nn import functional
 from heartviz.models.vgg import make_vgg_block
 
 DECODER_CHANNELS = (192, 96, 48)
+# VGG16's features at each stride are divided by about their root mean square on chest films before they are joined
+# with the decoder's, which group normalisation keeps near one. Powers of two: exact in floating point.
+FEATURE_SCALES = {2: 2.0**-9, 4: 2.0**-9, 8: 2.0**-7, 16: 2.0**-3}
 
 
 def make_decoder_block(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -44,9 +47,11 @@ class VGGUNet(nn.Module):
         _, stride2, stride4 = features
         stride8 = self.block4(self.pool3(stride4))
         stride16 = self.block5(self.pool4(stride8))
-        decoded = self.decode8(torch.cat([enlarge(stride16), stride8], dim=1))
-        decoded = self.decode4(torch.cat([enlarge(decoded), stride4], dim=1))
-        decoded = self.decode2(torch.cat([enlarge(decoded), stride2], dim=1))
+        levels = {2: stride2, 4: stride4, 8: stride8, 16: stride16}
+        scaled = {stride: level * FEATURE_SCALES[stride] for stride, level in levels.items()}
+        decoded = self.decode8(torch.cat([enlarge(scaled[16]), scaled[8]], dim=1))
+        decoded = self.decode4(torch.cat([enlarge(decoded), scaled[4]], dim=1))
+        decoded = self.decode2(torch.cat([enlarge(decoded), scaled[2]], dim=1))
         return enlarge(self.head(decoded))
 
 
