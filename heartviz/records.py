@@ -116,30 +116,55 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Attribution(_Frozen):
-    """A map of the film, float32 (H, W), original frame, signed raw scale, NaN where the model saw nothing."""
+    """A map of the film, float32 (H, W), original frame, signed raw scale, NaN where the model saw nothing.
+
+    `gap` is the share of what the method promises to add up that does not; NaN where it promises nothing. `message`
+    is a sentence where the map says nothing.
+    """
 
     values: FloatImage
     method: str
     arm: Arm
     target_class: str
     gradient_for: GradientFor
+    gap: float = float("nan")
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Control(_Frozen):
+    """What a map is to be told from, float32 (H, W) on the film: the picture's edges, or the map of random weights.
+
+    `likeness` is Spearman's correlation of absolute values with the map beside it; `alike` says that it is so high
+    that the map may show the picture and not the model.
+    """
+
+    values: FloatImage
+    likeness: float
+    alike: bool
 
 
 @dataclass(frozen=True)
 class RelevanceShare:
-    """Share of |relevance| in each region of what the model saw, and the share of the picture each covers.
+    """Share of relevance in each region of what the model saw, and the share of the picture each covers.
 
     Both map "heart", "lungs", "elsewhere" to 0..1 and sum to 1; a lung pixel inside the heart counts as heart. Shares
-    are NaN when the map is zero everywhere.
+    are NaN when there is no relevance. `interval` is region to the share's 95 % interval over resampled blocks of
+    pixels: how much it hangs on single spots of this one map.
     """
 
     share: Mapping[str, float]
     chance: Mapping[str, float]
+    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Both models' maps for one class of one task, their shares, and one sentence for the reader."""
+    """Both models' maps for one class of one task, their shares, and one sentence for the reader.
+
+    `shares` count absolute values, `positive_shares` only what speaks for the class; they are the same for maps that
+    are never negative. `controls` is arm to "random_weights" and "edges"; empty until they are asked for.
+    """
 
     task: str
     target_class: str
@@ -147,6 +172,13 @@ class Explanation:
     attributions: Mapping[Arm, Attribution]
     shares: Mapping[Arm, RelevanceShare]
     sentence: str
+    positive_shares: Mapping[Arm, RelevanceShare] = field(default_factory=dict)
+    controls: Mapping[Arm, Mapping[str, Control]] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """The method that made the maps."""
+        return self.attributions["plain"].method
 
 
 @dataclass(frozen=True)

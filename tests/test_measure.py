@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from heartviz.errors import SegmentationError
-from heartviz.measure import measure_cardiothoracic_ratio, measure_relevance_share
+from heartviz.measure import (
+    delete_by_rank,
+    hits_cause,
+    measure_cardiothoracic_ratio,
+    measure_rank_accuracy,
+    measure_relevance_share,
+)
 
 
 def boxes():
@@ -60,3 +66,61 @@ def test_a_uniform_map_has_shares_equal_to_chance():
 def test_a_zero_map_has_no_shares():
     measured = measure_relevance_share(np.zeros((20, 30), np.float32), *boxes())
     assert all(math.isnan(value) for value in measured.share.values())
+
+
+def test_positive_shares_count_only_what_speaks_for_the_class():
+    heart, lungs = np.zeros((2, 6), bool), np.zeros((2, 6), bool)
+    heart[0, :2], lungs[0, 2:5] = True, True
+    values = np.zeros((2, 6), np.float32)
+    values[0, 0], values[0, 1], values[0, 2], values[1, 0] = 3, -5, 1, 2
+    # Above zero: 3 heart, 1 lungs, 2 elsewhere. Absolute: 8, 1, 2.
+    measured = measure_relevance_share(values, heart, lungs, "positive")
+    assert measured.share == pytest.approx({"heart": 3 / 6, "lungs": 1 / 6, "elsewhere": 2 / 6})
+    assert measure_relevance_share(values, heart, lungs).share["heart"] == pytest.approx(8 / 11)
+
+
+def test_interval_holds_the_share_and_is_wide_where_one_spot_carries_the_map():
+    heart, lungs = np.zeros((160, 160), bool), np.zeros((160, 160), bool)
+    heart[40:120, 40:120] = True
+    even = np.ones((160, 160), np.float32)
+    spot = np.full((160, 160), 1e-5, np.float32)
+    spot[60:65, 60:65], spot[5:10, 5:10] = 1.0, 1.0
+    widths = {}
+    for name, values in (("even", even), ("spot", spot)):
+        measured = measure_relevance_share(values, heart, lungs)
+        low, high = measured.interval["heart"]
+        assert low <= measured.share["heart"] <= high
+        widths[name] = high - low
+    # Even: 256 blocks of which 64 are heart, so sd = sqrt(.25 * .75 / 256) = 0.027 and 3.92 sd = 0.106.
+    assert widths["even"] == pytest.approx(0.106, rel=0.25)
+    # Two blocks carry nearly everything: either is left out of about one draw in three.
+    assert widths["spot"] > 0.9
+
+
+def test_rank_accuracy_counts_the_cause_among_as_many_highest_values():
+    truth = np.zeros((3, 4), bool)
+    truth[0, :3] = True
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)[::-1].copy()  # highest row first: 8 9 10 11
+    assert measure_rank_accuracy(values, truth) == pytest.approx(2 / 3)
+    values[0, 3] = np.nan
+    assert measure_rank_accuracy(values, truth) == 1.0
+    assert math.isnan(measure_rank_accuracy(values, np.zeros_like(truth)))
+
+
+def test_pointing_game_asks_for_the_highest_value_only():
+    truth = np.zeros((2, 3), bool)
+    truth[1, 2] = True
+    values = np.array([[np.nan, 2.0, -9.0], [0.0, 1.0, 3.0]], np.float32)
+    assert hits_cause(values, truth) == 1.0
+    assert hits_cause(-values, truth) == 0.0
+    assert math.isnan(hits_cause(np.ones((2, 3), np.float32), truth))
+
+
+def test_deletion_and_insertion_of_a_model_that_adds_up_its_pixels():
+    picture = np.array([[4.0, 3.0], [2.0, 1.0]], np.float32)
+    deleted, inserted = delete_by_rank(
+        picture, picture, np.zeros((2, 2), np.float32), lambda pictures: pictures.sum(axis=(1, 2)), steps=4
+    )
+    # Highest first: 10 loses 4, 3, 2, 1; insertion gains them in that order.
+    assert deleted.tolist() == [10, 6, 3, 1, 0]
+    assert inserted.tolist() == [0, 4, 7, 9, 10]

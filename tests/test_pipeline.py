@@ -1,6 +1,7 @@
 """The chain of stages: with random networks for its laws, and with the shipped models on real films (slow)."""
 
 import json
+from dataclasses import replace
 from types import MappingProxyType
 
 import cv2
@@ -12,7 +13,7 @@ from heartviz import pipeline
 from heartviz.__main__ import main
 from heartviz.errors import RadiographError
 from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
-from heartviz.pipeline import analyze, explain
+from heartviz.pipeline import add_controls, analyze, explain
 from heartviz.records import ARMS, TASK_CLASSES, Segmentation
 from heartviz.weights import ClassifierModel, Models
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
@@ -99,6 +100,63 @@ def test_every_class_can_be_explained_and_an_unknown_one_is_refused(models):
         analyze(picture(), models, task="size")
     with pytest.raises(ValueError, match="Unknown class 'Enlarged' of congenital"):
         analyze(picture(), models, target_class="Enlarged")
+
+
+def test_another_method_redoes_nothing_but_its_maps(models, monkeypatch):
+    report = analyze(picture(), models)
+    before = len(models.segmentations)
+    monkeypatch.setattr(pipeline._Passes, "predict_all", lambda self: pytest.fail("nothing is predicted again"))
+    told = []
+    for method in ("grad_cam", "lrp_epsilon_plus_flat", "occlusion_region"):
+        other = explain(report, models, "congenital", "VSD", method=method, progress=lambda done, _: told.append(done))
+        assert other.method == method
+        for arm in ARMS:
+            assert other.attributions[arm].values.shape == picture().shape
+            assert np.isnan(other.attributions[arm].values[0, 0])
+    assert len(models.segmentations) == before
+    assert min(told) >= 0
+    assert max(told) <= 1.0
+    assert analyze.__kwdefaults__["method"] == "sensitivity"
+    with pytest.raises(ValueError, match="Unknown method 'guess'"):
+        explain(report, models, "congenital", "VSD", method="guess")
+
+
+def test_whose_gray_is_meant_matters_for_gradients_of_the_mask_arm_only(models):
+    report = analyze(picture(), models)
+    for method, factor in (("smoothgrad", 0.2), ("lrp_epsilon_plus_flat", 1.0)):
+        seen, film = (explain(report, models, "congenital", "VSD", basis, method) for basis in ("picture_seen", "film"))
+        for arm in ARMS:
+            mine, other = (explained.attributions[arm].values for explained in (film, seen))
+            outside = ~HEART & np.isfinite(other)
+            expected = (factor if arm == "mask" else 1.0) * other[outside]
+            np.testing.assert_allclose(mine[outside], expected, rtol=1e-5, atol=1e-12)
+            np.testing.assert_allclose(mine[HEART], other[HEART])
+
+
+def test_controls_are_the_same_method_untrained_and_the_pictures_edges(models):
+    report = analyze(picture(), models)
+    weights = models.classifiers["congenital", "plain"].network.head.weight.clone()
+    explained = add_controls(report, models)
+    torch.testing.assert_close(models.classifiers["congenital", "plain"].network.head.weight, weights)
+    for arm in ARMS:
+        assert set(explained.controls[arm]) == {"random_weights", "edges"}
+        for control in explained.controls[arm].values():
+            assert control.values.shape == picture().shape
+            assert -1 <= control.likeness <= 1
+            assert control.alike == (control.likeness >= 0.5)
+        np.testing.assert_array_equal(explained.attributions[arm].values, report.explanation.attributions[arm].values)
+
+
+def test_a_map_of_edges_is_called_alike_its_control(models):
+    report = analyze(picture(), models)
+    edges = add_controls(report, models).controls["plain"]["edges"]
+    painted = replace(report.explanation.attributions["plain"], values=3 * edges.values)
+    attributions = {**report.explanation.attributions, "plain": painted}
+    explained = add_controls(
+        replace(report, explanation=replace(report.explanation, attributions=attributions)), models
+    )
+    assert explained.controls["plain"]["edges"].likeness > 0.9
+    assert explained.controls["plain"]["edges"].alike
 
 
 def test_bad_input_leaves_the_models_usable(models):

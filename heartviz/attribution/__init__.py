@@ -1,1 +1,1 @@
-"""Attribution methods: one family a file; each gives an Attribution on the film's own frame."""
+"""Attribution methods: one family a file, each on a network's own picture; `methods` names and runs them all."""

@@ -1,0 +1,194 @@
+"""Every attribution method by name, with what it says in words, and the one function that runs any of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from heartviz.attribution import activations, gradients, perturbation, relevance
+from heartviz.attribution.networks import ContrastLogit, PictureClassifier, borrow
+
+Masks = Mapping[str, NDArray[np.bool_]]
+Tell = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class PictureMap:
+    """A map of one network's picture, float32 (h, w), raw and signed.
+
+    `gap` is the share of what should add up that does not (relevance, or the change of the score), NaN for methods
+    that promise no sum. `message` is a sentence where the map says nothing.
+    """
+
+    values: NDArray[np.float32]
+    gap: float = float("nan")
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a method is asked: of which network and class, for which gray picture (1, 1, h, w) and regions (h, w)."""
+
+    network: PictureClassifier
+    gray: Tensor
+    class_index: int
+    regions: Masks
+    tell: Tell
+
+    def score(self, pictures: int) -> nn.Module:
+        """The class's contrast logit; progress is told as the share of so many pictures."""
+        return ContrastLogit(self.network, self.class_index, lambda seen: self.tell(min(1.0, seen / pictures)))
+
+
+@dataclass(frozen=True)
+class Method:
+    """One attribution method: how the page names it, what its map says, the unit of its colour scale.
+
+    `by_gray` tells whether a pixel's value is per unit of gray, so that it depends on whose gray value is meant, the
+    film's or the picture's that the network saw.
+    """
+
+    label: str
+    says: str
+    unit: str
+    run: Callable[[Asked], PictureMap]
+    by_gray: bool = False
+
+
+def _sensitivity(asked: Asked) -> PictureMap:
+    gray = asked.gray.clone().requires_grad_(True)
+    return PictureMap(gradients.attribute_sensitivity(gray, asked.network(gray)[0], asked.class_index))
+
+
+def _smoothgrad(asked: Asked) -> PictureMap:
+    return PictureMap(perturbation.smooth_gradients(asked.score(perturbation.SMOOTHGRAD_SAMPLES), asked.gray))
+
+
+def _integrated_gradients(asked: Asked) -> PictureMap:
+    values, gap = perturbation.integrate_gradients(asked.score(perturbation.INTEGRATION_STEPS + 2), asked.gray)
+    return PictureMap(values, gap)
+
+
+def _grad_cam(asked: Asked) -> PictureMap:
+    return PictureMap(activations.grad_cam(asked.score(1), asked.network, asked.gray))
+
+
+def _occlusion_patch(asked: Asked) -> PictureMap:
+    score = asked.score(perturbation.count_patches(asked.gray.shape[-2:]) + 1)
+    return PictureMap(perturbation.occlude_patches(score, asked.gray))
+
+
+def _occlusion_region(asked: Asked) -> PictureMap:
+    score = asked.score(len(asked.regions) + 1)
+    return PictureMap(perturbation.occlude_regions(score, asked.gray, asked.regions)[0])
+
+
+def _relevance(asked: Asked, composite: str) -> PictureMap:
+    found = relevance.propagate_relevance(asked.network, asked.gray, asked.class_index, composite)
+    message = "" if found.handed_in else "The class's logit is not positive: this method has nothing to hand back."
+    return PictureMap(found.values, found.gap, message)
+
+
+def _propagated(label: str, says: str, composite: str) -> Method:
+    return Method(label, says, "of the relevance handed in", partial(_relevance, composite=composite))
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "sensitivity": Method(
+            "Sensitivity (the paper's)",
+            "How strongly each pixel moves the answer: the absolute gradient.",
+            "log odds per unit of gray",
+            _sensitivity,
+            by_gray=True,
+        ),
+        "smoothgrad": Method(
+            "SmoothGrad",
+            f"The signed gradient, averaged over {perturbation.SMOOTHGRAD_SAMPLES} noisy copies of the picture.",
+            "log odds per unit of gray",
+            _smoothgrad,
+            by_gray=True,
+        ),
+        "integrated_gradients": Method(
+            "Integrated Gradients",
+            "What each pixel adds to the answer on the way from a black picture to this one; the map adds up to the "
+            "change of the answer.",
+            "log odds",
+            _integrated_gradients,
+        ),
+        "grad_cam": Method(
+            "Grad-CAM",
+            "Where the channels of VGG16's last block that speak for the class are active: 11 x 11 fields, enlarged.",
+            "weighted activation",
+            _grad_cam,
+        ),
+        "occlusion_patch": Method(
+            "Occlusion by patch",
+            f"How far the answer falls when a patch of {perturbation.PATCH_PX} x {perturbation.PATCH_PX} px is blurred "
+            "away.",
+            "log odds a patch",
+            _occlusion_patch,
+        ),
+        "occlusion_region": Method(
+            "Occlusion by region",
+            "How far the answer falls when the whole heart, both lungs or all the rest is blurred away; a region's "
+            "fall is spread evenly over its pixels.",
+            "log odds a pixel",
+            _occlusion_region,
+        ),
+        "lrp_epsilon_plus_flat": _propagated(
+            "LRP, EpsilonPlusFlat",
+            "The answer's relevance handed back layer by layer along what spoke for it, without a factor of the "
+            "pixel's gray.",
+            "epsilon_plus_flat",
+        ),
+        "lrp_epsilon_alpha2_beta1_flat": _propagated(
+            "LRP, EpsilonAlpha2Beta1Flat",
+            "The same, with what spoke against it handed back too: more of the class, more counter-evidence.",
+            "epsilon_alpha2_beta1_flat",
+        ),
+        "deep_taylor": _propagated(
+            "Deep Taylor",
+            "The class's logit handed back by the z-plus rule, at the input by the rule for values between black and "
+            "white.",
+            "deep_taylor",
+        ),
+        "deep_taylor_strange": _propagated(
+            "Deep Taylor, gone wrong",
+            "The very strange result the paper met, made on purpose. The z-plus rule stands at the input too, where "
+            "ImageNet's mean makes dark pixels negative, and the saturated probability is explained in place of the "
+            "logit.",
+            "deep_taylor_strange",
+        ),
+    }
+)
+DEFAULT_METHOD = "sensitivity"
+
+
+def compute_map(
+    method: str,
+    network: PictureClassifier,
+    picture: NDArray[np.float32],
+    class_index: int,
+    regions: Masks,
+    tell: Tell | None = None,
+) -> PictureMap:
+    """The map of one method for one class on the picture (h, w) that the network was shown.
+
+    `regions` are masks (h, w) that do not overlap; only occlusion by region uses them. `tell` is called with the
+    share that is done. The network is given back untouched, also after a failure. Raises ValueError for an unknown
+    method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"Unknown method {method!r}: choose one of {', '.join(METHODS)}.")
+    gray = torch.from_numpy(np.array(picture, dtype=np.float32))[None, None]
+    with borrow(network):
+        found = METHODS[method].run(Asked(network, gray, class_index, regions, tell or (lambda done: None)))
+    if not np.isfinite(found.values).all():
+        return PictureMap(found.values, found.gap, "This map holds values that are not numbers: it was not computed.")
+    return found
