@@ -10,7 +10,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 from heartviz import analyze, load_models
 from heartviz.errors import HeartvizError
 from heartviz.paper_results import read_paper_results
-from heartviz.pipeline import explain
+from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
 from heartviz.ui import LAUNCH_OPTIONS, Engine, build_demo
 from heartviz.ui.cards import describe_models
@@ -24,9 +24,9 @@ def make_engine(models: Models) -> Engine:
         analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
             radiograph, models, task=task, target_class=target_class, gradient_for=gradient_for, progress=progress
         ),
-        explain=lambda report, task, target_class, gradient_for: explain(
-            report, models, task, target_class, gradient_for
-        ),
+        explain=lambda report, *chosen: explain(report, models, *chosen),
+        add_controls=lambda report, progress: add_controls(report, models, progress),
+        read_layers=lambda report, task, layer: read_layers(report, models, task, layer),
         describe=lambda: describe_models(models.manifest),
         results=read_paper_results,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from heartviz.errors import HeartvizError
 from heartviz.records import TASK_CLASSES
+from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
 
 UNFORESEEN = (
     "An unforeseen fault ({}) stopped this film: the others went on. Please report it with how the film was made."
@@ -33,7 +34,12 @@ def main(argv: list[str] | None = None) -> int:
         clear_report(folder)
         try:
             report = analyze(
-                path, models, task=options.task, target_class=options.target_class, gradient_for=options.gradient_for
+                path,
+                models,
+                task=options.task,
+                target_class=options.target_class,
+                gradient_for=options.gradient_for,
+                method=options.method,
             )
             write_report(report, path.name, folder)
             print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
@@ -62,6 +68,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         choices=("picture_seen", "film"),
         default="picture_seen",
         help="picture the gradient is taken for: what the network sees, or the original film",
+    )
+    command.add_argument(
+        "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
     )
     command.add_argument("--weights", metavar="auto|local|hub|PATH", help="overrides HEARTVIZ_WEIGHTS")
     options = parser.parse_args(argv)

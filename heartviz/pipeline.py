@@ -9,12 +9,14 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from heartviz.attribution.activations import read_layer
 from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
 from heartviz.attribution.gradients import attribute_sensitivity, by_gray_of_film, to_gray_leaf
-from heartviz.attribution.methods import DEFAULT_METHOD, METHODS, PictureMap, compute_map
+from heartviz.attribution.methods import METHODS, PictureMap, compute_map
 from heartviz.attribution.networks import PictureClassifier, borrow, draw_random_weights
 from heartviz.classify import pictures_seen, predict
 from heartviz.gate import check_anatomy, check_ratio
@@ -37,7 +39,7 @@ from heartviz.records import (
 )
 from heartviz.segment import segment_film
 from heartviz.weights import Models
-from heartviz.words import ARM_NAMES, describe_shares
+from heartviz.words import ARM_NAMES, DEFAULT_METHOD, METHOD_WORDS, describe_shares
 
 Progress = Callable[[float, str], None]
 DEFAULT_TASK = "congenital"
@@ -138,6 +140,23 @@ def add_controls(report: Report, models: Models, progress: Progress | None = Non
     return replace(explanation, controls=controls)
 
 
+def read_layers(report: Report, models: Models, task: str, layer: str) -> dict[Arm, NDArray[np.float32]]:
+    """What one convolution of both models puts out for a film already analysed, (channels, h, w) each.
+
+    `layer` is one of LAYERS. Raises ValueError for another.
+    """
+    film = _Shown(stretch_contrast(report.radiograph.pixels), report.segmentation)
+    with models.lock:
+        return {
+            arm: read_layer(
+                PictureClassifier(models.trunk, models.classifiers[task, arm].network),
+                torch.from_numpy(film.pictures[arm])[None, None],
+                layer,
+            )
+            for arm in ARMS
+        }
+
+
 def _silent(done: float, words: str) -> None:
     """A Progress that tells nobody."""
 
@@ -231,7 +250,7 @@ def _explain(passes: _Passes, film: _Shown, asked: _Asked, clock: _Clock, tell: 
     maps = {}
     with clock.time("explain"):
         for place, arm in enumerate(ARMS):
-            tell(place / len(ARMS), f"{METHODS[asked.method].label}: {ARM_NAMES[arm]}")
+            tell(place / len(ARMS), f"{METHOD_WORDS[asked.method].label}: {ARM_NAMES[arm]}")
             classifier = passes.models.classifiers[asked.task, arm]
             class_index = classifier.class_names.index(asked.target_class)
             if asked.method == DEFAULT_METHOD:
@@ -240,7 +259,7 @@ def _explain(passes: _Passes, film: _Shown, asked: _Asked, clock: _Clock, tell: 
                 maps[arm] = PictureMap(attribute_sensitivity(passes.leaves[arm], logits, class_index))
             else:
                 network = PictureClassifier(passes.models.trunk, classifier.network)
-                told = partial(_tell_part, tell, place, f"{METHODS[asked.method].label}: {ARM_NAMES[arm]}")
+                told = partial(_tell_part, tell, place, f"{METHOD_WORDS[asked.method].label}: {ARM_NAMES[arm]}")
                 maps[arm] = compute_map(asked.method, network, film.pictures[arm], class_index, film.regions(), told)
     with clock.time("measure"):
         return _describe(maps, film, asked)
@@ -262,14 +281,14 @@ def _describe(maps: Mapping[Arm, PictureMap], film: _Shown, asked: _Asked) -> Ex
     attributions = {}
     for arm, found in maps.items():
         values = film.frame.to_original(found.values)
-        if METHODS[method].by_gray and gradient_for == "film" and arm == "mask":
+        if METHOD_WORDS[method].by_gray and gradient_for == "film" and arm == "mask":
             values = by_gray_of_film(values, heart_mask)
         attributions[arm] = Attribution(values, method, arm, target_class, gradient_for, found.gap, found.message)
     shares, positive = (
         {arm: measure_relevance_share(attributions[arm].values, heart_mask, lungs_mask, part) for arm in ARMS}
         for part in ("absolute", "positive")
     )
-    sentence = describe_shares(shares, gradient_for if METHODS[method].by_gray else "picture_seen", method)
+    sentence = describe_shares(shares, gradient_for if METHOD_WORDS[method].by_gray else "picture_seen", method)
     return Explanation(task, target_class, gradient_for, attributions, shares, sentence, positive)
 
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from heartviz import __version__
-from heartviz.plots import plot_sensitivity_pair
+from heartviz.plots import plot_map_pair
 from heartviz.records import ARMS, Report
+from heartviz.words import METHOD_WORDS
 
 INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
 LABELS_NOTE = (
@@ -48,13 +49,20 @@ def report_to_dict(report: Report, file: str) -> dict[str, Any]:
         "explanation": {
             "task": explanation.task,
             "target_class": explanation.target_class,
-            "method": explanation.attributions["plain"].method,
+            "method": explanation.method,
+            "gap": {arm: explanation.attributions[arm].gap for arm in ARMS},
             "gradient_for": explanation.gradient_for,
             "sentence": explanation.sentence,
         },
         "relevance_share": {
-            arm: {**explanation.shares[arm].share, "chance": dict(explanation.shares[arm].chance)} for arm in ARMS
+            arm: {
+                **explanation.shares[arm].share,
+                "chance": dict(explanation.shares[arm].chance),
+                "interval": {region: list(ends) for region, ends in explanation.shares[arm].interval.items()},
+            }
+            for arm in ARMS
         },
+        "positive_relevance_share": {arm: dict(shares.share) for arm, shares in explanation.positive_shares.items()},
         "models": dict(report.models),
         "seconds": dict(report.seconds),
     }
@@ -68,7 +76,7 @@ def refusal_to_dict(reason: str, file: str) -> dict[str, Any]:
 
 
 def write_report(report: Report, file: str, folder: Path) -> None:
-    """Writes the three masks (0/255) and both sensitivity maps, all of the film's own size, then report.json."""
+    """Writes the three masks (0/255) and both maps (METHOD_ARM.png), all of the film's own size, then report.json."""
     folder.mkdir(parents=True, exist_ok=True)
     masks = {
         "heart_mask": report.segmentation.heart_mask,
@@ -77,16 +85,16 @@ def write_report(report: Report, file: str, folder: Path) -> None:
     }
     for name, mask in masks.items():
         _write_png(mask.astype(np.uint8) * 255, folder / f"{name}.png")
-    pair = plot_sensitivity_pair(report.explanation, report.segmentation, report.radiograph.pixels.shape)
+    pair = plot_map_pair(report.explanation, report.segmentation, report.radiograph.pixels.shape)
     for arm, picture in pair.pictures.items():
-        _write_png(picture[..., ::-1], folder / f"sensitivity_{arm}.png")
+        _write_png(picture[..., ::-1], folder / f"{report.explanation.method}_{arm}.png")
     write_json(report_to_dict(report, file), folder)
 
 
 def clear_report(folder: Path) -> None:
     """Removes what an earlier run wrote into the folder, report.json first: nothing old stands beside a new report."""
-    masks, maps = ("heart", "left_lung", "right_lung"), ARMS
-    pictures = [f"{name}_mask.png" for name in masks] + [f"sensitivity_{arm}.png" for arm in maps]
+    masks, maps = ("heart", "left_lung", "right_lung"), [f"{method}_{arm}" for method in METHOD_WORDS for arm in ARMS]
+    pictures = [*(f"{name}_mask.png" for name in masks), *(f"{name}.png" for name in maps)]
     for name in ("report.json", *pictures):
         (folder / name).unlink(missing_ok=True)
 

@@ -1,7 +1,9 @@
-"""One plain sentence about what the two maps' shares mean for this film."""
+"""What the attribution methods are in words, and one plain sentence about what the two maps' shares mean."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from heartviz.records import Arm, GradientFor, RelevanceShare
 
@@ -11,11 +13,99 @@ CHANCE_BAND = (0.8, 1.25)
 _NO_PROOF = ", which does not yet prove that either answer comes from there"
 
 
+@dataclass(frozen=True)
+class MethodWords:
+    """An attribution method for its reader: name, what its map says, what its shares are of, unit of its scale.
+
+    `by_gray` tells whether a pixel's value is per unit of gray, so that it depends on whose gray value is meant, the
+    film's or the picture's that the network saw.
+    """
+
+    label: str
+    says: str
+    quantity: str = "relevance"
+    unit: str = "log odds"
+    by_gray: bool = False
+
+
+# VGG16's convolutions as Keras names them.
+LAYERS = tuple(
+    f"block{block}_conv{conv}" for block, count in enumerate((2, 2, 3, 3, 3), start=1) for conv in range(1, count + 1)
+)
+DEFAULT_METHOD = "sensitivity"
+METHOD_WORDS: Mapping[str, MethodWords] = MappingProxyType(
+    {
+        DEFAULT_METHOD: MethodWords(
+            "Sensitivity (the paper's)",
+            "How strongly each pixel moves the answer: the absolute gradient.",
+            "sensitivity",
+            "log odds per unit of gray",
+            by_gray=True,
+        ),
+        "smoothgrad": MethodWords(
+            "SmoothGrad",
+            "The gradient with its sign, averaged over 16 noisy copies of the picture.",
+            "sensitivity",
+            "log odds per unit of gray",
+            by_gray=True,
+        ),
+        "integrated_gradients": MethodWords(
+            "Integrated Gradients",
+            "What each pixel adds to the answer on the way from a black picture to this one; the map adds up to the "
+            "change of the answer.",
+            unit="log odds a pixel",
+        ),
+        "grad_cam": MethodWords(
+            "Grad-CAM",
+            "Where the channels of VGG16's last block that speak for or against the class are active: 11 x 11 fields, "
+            "enlarged.",
+            "activation",
+            "weighted activation",
+        ),
+        "occlusion_patch": MethodWords(
+            "Occlusion by patch",
+            "How far the answer falls when a patch of 32 x 32 px of the network's 176 x 176 is blurred away.",
+            "effect",
+            "log odds a patch",
+        ),
+        "occlusion_region": MethodWords(
+            "Occlusion by region",
+            "How far the answer falls when the whole heart, both lungs or all the rest is blurred away; a region's "
+            "fall is spread evenly over its pixels.",
+            "effect",
+            "log odds a pixel",
+        ),
+        "lrp_epsilon_plus_flat": MethodWords(
+            "LRP, EpsilonPlusFlat",
+            "The answer handed back layer by layer along what spoke for it; a pixel's own gray is no factor.",
+            unit="log odds a pixel",
+        ),
+        "lrp_epsilon_alpha2_beta1_flat": MethodWords(
+            "LRP, EpsilonAlpha2Beta1Flat",
+            "The same with what spoke against it handed back too: more of the class, and counter-evidence.",
+            unit="log odds a pixel",
+        ),
+        "deep_taylor": MethodWords(
+            "Deep Taylor",
+            "The class's logit handed back by the z-plus rule, at the input by the rule for values between black and "
+            "white. Its maps hardly depend on the upper layers: look at the control.",
+            unit="logit a pixel",
+        ),
+        "deep_taylor_strange": MethodWords(
+            "Deep Taylor gone wrong, on purpose",
+            "The paper's \"very strange result\": the z-plus rule stands at the input too, where ImageNet's mean makes "
+            "dark pixels negative. And the probability, which saturates, is handed back in place of the logit.",
+            unit="probability a pixel",
+        ),
+    }
+)
+
+
 def describe_shares(
-    shares: Mapping[Arm, RelevanceShare], gradient_for: GradientFor = "picture_seen", method: str = "sensitivity"
+    shares: Mapping[Arm, RelevanceShare], gradient_for: GradientFor = "picture_seen", method: str = DEFAULT_METHOD
 ) -> str:
     """Says for each model where its sensitivity lies against chance, and what that does and does not show."""
-    noun = name_quantity(method)
+    noun = METHOD_WORDS[method].quantity
     unusable = [ARM_NAMES[arm] for arm, share in shares.items() if math.isnan(share.share["heart"])]
     if unusable:
         return f"The map of {' and of '.join(unusable)} is zero everywhere, so no share can be given for this film."
@@ -37,11 +127,6 @@ def describe_shares(
         meaning = f"on this film the two models' {noun} lies in the heart about alike" + _NO_PROOF
     sentence = f"{parts[0]}; {parts[1]}: {meaning}."
     return sentence[0].upper() + sentence[1:]
-
-
-def name_quantity(method: str) -> str:
-    """What a method's map is made of, for "share of the ...": sensitivity for gradients, relevance for the rest."""
-    return "sensitivity" if method in ("sensitivity", "smoothgrad") else "relevance"
 
 
 def _compare(ratio: float) -> str:

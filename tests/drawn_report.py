@@ -15,6 +15,7 @@ from heartviz.records import (
     TASK_CLASSES,
     Attribution,
     CardiothoracicRatio,
+    Control,
     Explanation,
     Prediction,
     Radiograph,
@@ -65,13 +66,17 @@ def seen_box(segmentation: Segmentation) -> np.ndarray:
 
 
 def make_explanation(
-    segmentation: Segmentation, task: str = "congenital", target_class: str = "VSD", gradient_for: str = "picture_seen"
+    segmentation: Segmentation,
+    task: str = "congenital",
+    target_class: str = "VSD",
+    gradient_for: str = "picture_seen",
+    method: str = "sensitivity",
 ) -> Explanation:
     """Drawn maps of both arms with their shares counted."""
     attributions, shares = {}, {}
     for arm in ("plain", "mask"):
         values = make_map(segmentation, arm, target_class, gradient_for)
-        attributions[arm] = Attribution(values, "gradient", arm, target_class, gradient_for)
+        attributions[arm] = Attribution(values, method, arm, target_class, gradient_for)
         heart = segmentation.heart_mask
         lungs = segmentation.lungs_mask & ~heart
         seen, total = np.isfinite(values), np.nansum(values)
@@ -128,7 +133,7 @@ class FakeCompute:
     )
 
     def __init__(self) -> None:
-        self.analyzed, self.explained = [], []
+        self.analyzed, self.explained, self.controlled = [], [], 0
 
     def load(self, source: bytes | Path) -> Radiograph:
         """The picture in the bytes as a film."""
@@ -149,10 +154,27 @@ class FakeCompute:
         target = target_class or report.predictions[task]["mask"].label
         return replace(report, explanation=make_explanation(segmentation, task, target, gradient_for))
 
-    def explain(self, report, task, target_class, gradient_for) -> Explanation:
+    def explain(self, report, task, target_class, gradient_for, method, progress) -> Explanation:
         """Other drawn maps on the same segmentation."""
-        self.explained.append((task, target_class, gradient_for))
-        return make_explanation(report.segmentation, task, target_class, gradient_for)
+        self.explained.append((task, target_class, gradient_for, method))
+        progress(0.5, "Drawing")
+        return make_explanation(report.segmentation, task, target_class, gradient_for, method)
+
+    def add_controls(self, report, progress) -> Explanation:
+        """The film's maps turned upside down: plain VGG16's is called alike its random weights."""
+        self.controlled += 1
+        controls = {
+            arm: {
+                "random_weights": Control(found.values[::-1], 0.75 if arm == "plain" else 0.125, arm == "plain"),
+                "edges": Control(np.abs(found.values), -0.25, False),
+            }
+            for arm, found in report.explanation.attributions.items()
+        }
+        return replace(report.explanation, controls=controls)
+
+    def read_layers(self, report, task, layer) -> dict:
+        """Twenty channels, each of one gray."""
+        return {arm: np.ones((20, 8, 8), np.float32) * np.arange(20)[:, None, None] for arm in ("plain", "mask")}
 
     def engine(self) -> Engine:
         """Itself as the pages want it."""
@@ -160,4 +182,12 @@ class FakeCompute:
             "Segmenter (VGG-U-Net)": ModelCard("ab" * 32, "396 films of adults, made up for this test.", ("Dice 0.9",)),
             "Classifiers (VGG16)": ModelCard("cd" * 32, "Simulated signs on films of adults.", ("Accuracy 0.5",)),
         }
-        return Engine(self.load, self.analyze, self.explain, lambda: cards, lambda: self.tables)
+        return Engine(
+            self.load,
+            self.analyze,
+            self.explain,
+            self.add_controls,
+            self.read_layers,
+            lambda: cards,
+            lambda: self.tables,
+        )

@@ -11,6 +11,7 @@ from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import ContrastLogit, PictureClassifier, borrow
 from heartviz.attribution.relevance import propagate_relevance
 from heartviz.models import VGGClassifier, VGGTrunk, vgg
+from heartviz.words import LAYERS
 
 SIDE = 64
 LRP = ("epsilon_plus_flat", "epsilon_alpha2_beta1_flat", "deep_taylor", "deep_taylor_strange")
@@ -171,7 +172,7 @@ def test_patches_are_counted_as_they_are_run(picture):
 
 
 def test_layers_are_read_by_their_keras_names(network, picture):
-    sizes = {layer: activations.read_layer(network, as_tensor(picture), layer).shape for layer in activations.LAYERS}
+    sizes = {layer: activations.read_layer(network, as_tensor(picture), layer).shape for layer in LAYERS}
     assert len(sizes) == 13
     assert sizes["block1_conv1"] == (8, SIDE, SIDE + 16)
     assert sizes["block5_conv3"] == (8, SIDE // 16, (SIDE + 16) // 16)

@@ -170,7 +170,7 @@ def test_command_line_continues_past_a_bad_file(models, monkeypatch, tmp_path, c
     good, bad = tmp_path / "film.png", tmp_path / "page.png"
     cv2.imwrite(str(good), (picture() * 255).astype(np.uint8))
     bad.write_text("<html>not a film</html>")
-    status = main(["analyze", str(bad), str(good), "--out", str(tmp_path / "out")])
+    status = main(["analyze", str(bad), str(good), "--out", str(tmp_path / "out"), "--method", "lrp_epsilon_plus_flat"])
     assert status == 1
     refused = json.loads((tmp_path / "out" / "page" / "report.json").read_text())
     assert refused["accepted"] is False
@@ -179,8 +179,12 @@ def test_command_line_continues_past_a_bad_file(models, monkeypatch, tmp_path, c
     assert accepted["accepted"] is True
     assert accepted["size"] == {"height": 301, "width": 257}
     assert set(accepted["predictions"]["congenital"]["plain"]) == {"Normal", "VSD", "ASD", "TOF"}
-    assert set(accepted["relevance_share"]["mask"]) == {"heart", "lungs", "elsewhere", "chance"}
-    for name in ("heart_mask", "left_lung_mask", "right_lung_mask", "sensitivity_plain", "sensitivity_mask"):
+    assert set(accepted["relevance_share"]["mask"]) == {"heart", "lungs", "elsewhere", "chance", "interval"}
+    assert accepted["explanation"]["method"] == "lrp_epsilon_plus_flat"
+    assert accepted["explanation"]["gap"]["plain"] >= 0
+    assert sum(accepted["positive_relevance_share"]["mask"].values()) == pytest.approx(1.0)
+    assert accepted["relevance_share"]["mask"]["interval"]["heart"][0] <= accepted["relevance_share"]["mask"]["heart"]
+    for name in ("heart_mask", "left_lung_mask", "right_lung_mask", "lrp_epsilon_plus_flat_plain"):
         image = cv2.imread(str(tmp_path / "out" / "film" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
         assert image.shape[:2] == (301, 257)
     heart = cv2.imread(str(tmp_path / "out" / "film" / "heart_mask.png"), cv2.IMREAD_UNCHANGED)

@@ -11,7 +11,7 @@ import pytest
 
 from heartviz.errors import RadiographError, SegmentationError
 from heartviz.records import ARMS, REGIONS, RelevanceShare
-from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, panels
+from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, maps, panels
 from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
 from heartviz.ui.held import HeldReport, Shelf
@@ -68,7 +68,7 @@ def test_a_film_clears_the_page_first_and_fills_every_panel_then(compute, report
     assert set(first) == set(last)
     assert last["results"]["visible"] is True
     assert last["empty"]["visible"] is False
-    assert all(last[name] is not None for name in analyze._SHOWN)
+    assert {name for name in analyze._SHOWN if last[name] is None} == set(maps.LATER)
     assert compute.analyzed == [("congenital", None, "picture_seen")]
     assert last["target_class"]["value"] == "VSD"  # VGG+Mask's answer in drawn_report
 
@@ -109,8 +109,10 @@ def test_an_unforeseen_error_tells_nothing_of_the_film_to_page_or_log(compute, r
 
 def test_other_choices_only_explain_again(compute, report):
     held = Shelf().keep(report)
-    view = analyze.explain_again(compute.engine(), Shelf(), held, "congenital", "ASD", "film")
-    assert compute.explained == [("congenital", "ASD", "film")]
+    view = analyze.explain_again(compute.engine(), Shelf(), held, "congenital", "ASD", "film", "grad_cam")
+    assert compute.explained == [("congenital", "ASD", "film", "grad_cam")]
+    assert view["method"]["value"] == "grad_cam"
+    assert "Share of activation" in view["shares_mask"]
     assert compute.analyzed == []
     kept = view["held"].report
     assert kept.segmentation is report.segmentation
@@ -133,7 +135,7 @@ def test_another_task_explains_the_answer_of_vgg_mask(compute, report, left_over
     view = analyze.explain_again(
         compute.engine(), Shelf(), Shelf().keep(report), "heart_size", left_over, "picture_seen"
     )
-    assert compute.explained == [("heart_size", "Enlarged", "picture_seen")]
+    assert compute.explained == [("heart_size", "Enlarged", "picture_seen", "sensitivity")]
     assert [value for _, value in view["target_class"]["choices"]] == ["Normal", "Enlarged"]
     assert "Heart size" in view["answer_note"]
     assert "34 %" in view["answer_mask"]
@@ -154,6 +156,50 @@ def test_a_forgotten_film_is_not_explained(compute, report):
         assert is_cleared(view)
         assert "forgotten" in view["status"]
     assert compute.explained == []
+
+
+def test_whose_gray_is_meant_is_asked_only_where_it_matters(compute, report):
+    for method, asked in (("sensitivity", True), ("lrp_epsilon_plus_flat", False)):
+        view = analyze.explain_again(
+            compute.engine(), Shelf(), Shelf().keep(report), "congenital", "ASD", "film", method
+        )
+        assert view["gradient_for"]["visible"] is asked
+
+
+def test_controls_come_after_the_maps_and_are_computed_once(compute, report):
+    shelf = Shelf()
+    held = shelf.keep(report)
+    before = analyze.show_report(compute.engine(), report, "congenital")
+    assert all(before[name] is None for name in maps.CONTROLS)
+    for _ in range(2):
+        view = maps.add_controls(compute.engine(), shelf, held, True, lambda done, words: None)
+        assert set(view) == {*maps.CONTROLS, "control_words_plain", "control_words_mask"}
+    assert compute.controlled == 1
+    assert "random weights 0.75" in view["control_words_plain"]
+    assert "may show the film, not what the model learnt" in view["control_words_plain"]
+    assert "may show the film" not in view["control_words_mask"]
+    assert "Likeness to the map: 0.12" in view["random_weights_mask"]["alt_text"]
+    hidden = maps.add_controls(compute.engine(), shelf, held, False, lambda done, words: None)
+    assert all(value is None for value in hidden.values())
+    assert maps.add_controls(compute.engine(), shelf, None, True, lambda done, words: None) == {}
+
+
+def test_controls_that_fail_leave_the_maps_alone(compute, report):
+    compute.add_controls = raiser(SegmentationError("No room."))
+    held = Shelf().keep(report)
+    view = maps.add_controls(compute.engine(), Shelf(), held, True, lambda done, words: None)
+    assert set(view) == {"control_words_plain"}
+    assert "No room." in view["control_words_plain"]
+    assert held.report is report
+
+
+def test_a_layer_is_shown_for_both_models_and_for_no_film_not_at_all(compute, report):
+    view = maps.show_layer(compute.engine(), Shelf().keep(report), "congenital", "block3_conv2")
+    assert "block3_conv2" in view["layer_plain"]["alt_text"]
+    assert view["layer_mask"]["value"].shape == (720, 720, 3)
+    for held, layer in ((None, "block3_conv2"), (Shelf().keep(report), None)):
+        assert maps.show_layer(compute.engine(), held, "congenital", layer) == maps.hide_layer()
+    assert all(update["visible"] is False and update["value"] is None for update in maps.hide_layer().values())
 
 
 def test_a_new_film_lets_go_of_the_one_before_even_when_it_is_refused(compute, report):
@@ -302,7 +348,9 @@ def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
 
 def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
-    assert len(events) == 8  # upload, two examples each with thumbnail and button, task, class, gradient
+    # Upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after each of
+    # these nine and by their own box; the layer.
+    assert len(events) == 5 + 4 + 9 + 1 + 1
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
 

@@ -1,7 +1,10 @@
 import pytest
 
+from heartviz.attribution import perturbation
+from heartviz.attribution.methods import METHODS
+from heartviz.preprocess import CLASSIFIER_SIZE_PX
 from heartviz.records import RelevanceShare
-from heartviz.words import describe_shares
+from heartviz.words import METHOD_WORDS, describe_shares
 
 
 def share(heart: float) -> RelevanceShare:
@@ -39,3 +42,11 @@ def test_film_gradients_are_not_compared():
     sentence = describe_shares({"plain": share(0.2), "mask": share(0.6)}, "film")
     assert "0.2 times smaller outside the heart by construction" in sentence
     assert "lies more" not in sentence
+
+
+def test_every_method_has_words_that_name_its_own_numbers():
+    assert set(METHOD_WORDS) == set(METHODS)
+    assert f"{perturbation.SMOOTHGRAD_SAMPLES} noisy copies" in METHOD_WORDS["smoothgrad"].says
+    patch = f"{perturbation.PATCH_PX} x {perturbation.PATCH_PX} px of the network's"
+    assert f"{patch} {CLASSIFIER_SIZE_PX} x {CLASSIFIER_SIZE_PX}" in METHOD_WORDS["occlusion_patch"].says
+    assert f"{CLASSIFIER_SIZE_PX // 16} x {CLASSIFIER_SIZE_PX // 16} fields" in METHOD_WORDS["grad_cam"].says

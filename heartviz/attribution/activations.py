@@ -8,10 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from heartviz.attribution.networks import PictureClassifier
-
-LAYERS = tuple(
-    f"block{block}_conv{conv}" for block, count in enumerate((2, 2, 3, 3, 3), start=1) for conv in range(1, count + 1)
-)
+from heartviz.words import LAYERS
 
 
 def grad_cam(score: nn.Module, network: PictureClassifier, gray: Tensor) -> NDArray[np.float32]:

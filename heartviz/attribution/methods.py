@@ -1,4 +1,4 @@
-"""Every attribution method by name, with what it says in words, and the one function that runs any of them."""
+"""Every attribution method by name, and the one function that runs any of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,21 +45,6 @@ class Asked:
         return ContrastLogit(self.network, self.class_index, lambda seen: self.tell(min(1.0, seen / pictures)))
 
 
-@dataclass(frozen=True)
-class Method:
-    """One attribution method: how the page names it, what its map says, the unit of its colour scale.
-
-    `by_gray` tells whether a pixel's value is per unit of gray, so that it depends on whose gray value is meant, the
-    film's or the picture's that the network saw.
-    """
-
-    label: str
-    says: str
-    unit: str
-    run: Callable[[Asked], PictureMap]
-    by_gray: bool = False
-
-
 def _sensitivity(asked: Asked) -> PictureMap:
     gray = asked.gray.clone().requires_grad_(True)
     return PictureMap(gradients.attribute_sensitivity(gray, asked.network(gray)[0], asked.class_index))
@@ -94,80 +79,20 @@ def _relevance(asked: Asked, composite: str) -> PictureMap:
     return PictureMap(found.values, found.gap, message)
 
 
-def _propagated(label: str, says: str, composite: str) -> Method:
-    return Method(label, says, "of the relevance handed in", partial(_relevance, composite=composite))
-
-
-METHODS: Mapping[str, Method] = MappingProxyType(
+METHODS: Mapping[str, Callable[[Asked], PictureMap]] = MappingProxyType(
     {
-        "sensitivity": Method(
-            "Sensitivity (the paper's)",
-            "How strongly each pixel moves the answer: the absolute gradient.",
-            "log odds per unit of gray",
-            _sensitivity,
-            by_gray=True,
-        ),
-        "smoothgrad": Method(
-            "SmoothGrad",
-            f"The signed gradient, averaged over {perturbation.SMOOTHGRAD_SAMPLES} noisy copies of the picture.",
-            "log odds per unit of gray",
-            _smoothgrad,
-            by_gray=True,
-        ),
-        "integrated_gradients": Method(
-            "Integrated Gradients",
-            "What each pixel adds to the answer on the way from a black picture to this one; the map adds up to the "
-            "change of the answer.",
-            "log odds",
-            _integrated_gradients,
-        ),
-        "grad_cam": Method(
-            "Grad-CAM",
-            "Where the channels of VGG16's last block that speak for the class are active: 11 x 11 fields, enlarged.",
-            "weighted activation",
-            _grad_cam,
-        ),
-        "occlusion_patch": Method(
-            "Occlusion by patch",
-            f"How far the answer falls when a patch of {perturbation.PATCH_PX} x {perturbation.PATCH_PX} px is blurred "
-            "away.",
-            "log odds a patch",
-            _occlusion_patch,
-        ),
-        "occlusion_region": Method(
-            "Occlusion by region",
-            "How far the answer falls when the whole heart, both lungs or all the rest is blurred away; a region's "
-            "fall is spread evenly over its pixels.",
-            "log odds a pixel",
-            _occlusion_region,
-        ),
-        "lrp_epsilon_plus_flat": _propagated(
-            "LRP, EpsilonPlusFlat",
-            "The answer's relevance handed back layer by layer along what spoke for it, without a factor of the "
-            "pixel's gray.",
-            "epsilon_plus_flat",
-        ),
-        "lrp_epsilon_alpha2_beta1_flat": _propagated(
-            "LRP, EpsilonAlpha2Beta1Flat",
-            "The same, with what spoke against it handed back too: more of the class, more counter-evidence.",
-            "epsilon_alpha2_beta1_flat",
-        ),
-        "deep_taylor": _propagated(
-            "Deep Taylor",
-            "The class's logit handed back by the z-plus rule, at the input by the rule for values between black and "
-            "white.",
-            "deep_taylor",
-        ),
-        "deep_taylor_strange": _propagated(
-            "Deep Taylor, gone wrong",
-            "The very strange result the paper met, made on purpose. The z-plus rule stands at the input too, where "
-            "ImageNet's mean makes dark pixels negative, and the saturated probability is explained in place of the "
-            "logit.",
-            "deep_taylor_strange",
-        ),
+        "sensitivity": _sensitivity,
+        "smoothgrad": _smoothgrad,
+        "integrated_gradients": _integrated_gradients,
+        "grad_cam": _grad_cam,
+        "occlusion_patch": _occlusion_patch,
+        "occlusion_region": _occlusion_region,
+        "lrp_epsilon_plus_flat": partial(_relevance, composite="epsilon_plus_flat"),
+        "lrp_epsilon_alpha2_beta1_flat": partial(_relevance, composite="epsilon_alpha2_beta1_flat"),
+        "deep_taylor": partial(_relevance, composite="deep_taylor"),
+        "deep_taylor_strange": partial(_relevance, composite="deep_taylor_strange"),
     }
 )
-DEFAULT_METHOD = "sensitivity"
 
 
 def compute_map(
@@ -188,7 +113,7 @@ def compute_map(
         raise ValueError(f"Unknown method {method!r}: choose one of {', '.join(METHODS)}.")
     gray = torch.from_numpy(np.array(picture, dtype=np.float32))[None, None]
     with borrow(network):
-        found = METHODS[method].run(Asked(network, gray, class_index, regions, tell or (lambda done: None)))
+        found = METHODS[method](Asked(network, gray, class_index, regions, tell or (lambda done: None)))
     if not np.isfinite(found.values).all():
         return PictureMap(found.values, found.gap, "This map holds values that are not numbers: it was not computed.")
     return found

@@ -1,35 +1,34 @@
-"""The Analyze page: one film in; outlines, two answers, two sensitivity maps and their shares out."""
+"""The Analyze page: one film in; outlines, two answers, both models' maps and their shares out."""
 
-import logging
-import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from heartviz import plots
-from heartviz.errors import HeartvizError
 from heartviz.phantom import draw_chest
-from heartviz.records import ARMS, TASK_CLASSES, GradientFor, Radiograph, Report
-from heartviz.ui import panels
+from heartviz.records import ARMS, GradientFor, Radiograph, Report
+from heartviz.ui import maps, panels
 from heartviz.ui.engine import Engine, Progress
+from heartviz.ui.faults import words_of
 from heartviz.ui.held import FORGET_AFTER_S, HeldReport, Shelf
-from heartviz.ui.words import CLASS_NAMES, GRADIENT_NAMES, GRADIENT_NOTE, TASK_NAMES
+from heartviz.ui.pictures import add_image
+from heartviz.ui.words import TASK_NAMES
+from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
-_PICTURES = ("overlay", "seen_plain", "seen_mask", "map_plain", "map_mask")
-_WORDS = ("headline", "ratio", "answer_plain", "answer_mask", "answer_note", "map_scale", "shares_summary")
-_SHOWN = (*_PICTURES, *_WORDS, "shares_plain", "shares_mask", "shares_plot", "fine_print")
+_PICTURES = ("overlay", "seen_plain", "seen_mask")
+_WORDS = ("headline", "ratio", "answer_plain", "answer_mask", "answer_note", "fine_print")
+_SHOWN = (*_PICTURES, *_WORDS, *maps.SHOWN)
 _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
   const shown = document.querySelector('#hv-results .hv-headline');
   if (shown) shown.scrollIntoView({block: 'start'}); } }"""
 
 View = dict[str, Any]
 Shown = Iterator[dict[Any, Any]]
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def analyze_film(
         report = engine.analyze(load(), task, None, gradient_for, progress)
         yield {**show_report(engine, report, task), "held": shelf.keep(report)}
     except Exception as error:
-        yield clear_page(panels.error_banner(_words_of(error)))
+        yield clear_page(panels.error_banner(words_of(error)))
 
 
 def explain_again(
@@ -77,40 +76,31 @@ def explain_again(
     task: str,
     target_class: str | None,
     gradient_for: GradientFor,
+    method: str = DEFAULT_METHOD,
+    progress: Progress = lambda done, words: None,
 ) -> View:
-    """The page with other maps of the film it holds, nothing segmented again; class None is VGG+Mask's answer."""
-    report = held.report if held is not None else None
+    """The page with other maps of the film it holds, or a cleared page with the reason why there are none."""
+    report, reason = maps.explain_held(engine, shelf, held, task, target_class, gradient_for, method, progress)
     if report is None:
-        minutes = FORGET_AFTER_S / 60
-        return clear_page(
-            panels.error_banner(
-                f"A film is forgotten after {minutes:.0f} minutes, or when others need the memory. Drop it again."
-            )
-        )
-    target_class = target_class if target_class in TASK_CLASSES[task] else report.predictions[task]["mask"].label
-    try:
-        report = replace(report, explanation=engine.explain(report, task, target_class, gradient_for))
-        return {**show_report(engine, report, task), "held": shelf.keep(report, held)}
-    except Exception as error:
-        shelf.forget(held)
-        return clear_page(panels.error_banner(_words_of(error)))
+        return clear_page(panels.error_banner(reason))
+    return {**show_report(engine, report, task), "held": held}
 
 
 def clear_page(status: str) -> View:
     """A page that holds nothing of any film; the upload box is ready for the next one."""
-    cleared: View = dict.fromkeys(_SHOWN)
+    cleared: View = {**dict.fromkeys(_SHOWN), **maps.hide_layer()}
     chooser = gr.update(choices=[], value=None)
     empty = gr.update(visible=True)
     return {
-        **cleared, "held": None, "upload": None, "status": status, "target_class": chooser,
+        **cleared, "held": None, "upload": None, "status": status, "target_class": chooser, "layer": None,
+        "method": gr.update(value=DEFAULT_METHOD), "gradient_for": gr.update(visible=True),
         "results": gr.update(visible=False), "empty": empty,
     }  # fmt: skip
 
 
 def show_report(engine: Engine, report: Report, task: str) -> View:
     """Every panel of the page for this report and task; who holds the report is the caller's to add."""
-    explanation, heart_mask = report.explanation, report.segmentation.heart_mask
-    pair = plots.plot_sensitivity_pair(explanation, report.segmentation)
+    heart_mask = report.segmentation.heart_mask
     view: View = {
         "upload": None,
         "status": "",
@@ -120,21 +110,13 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         "overlay": gr.update(value=plots.plot_overlay(report), alt_text=panels.overlay_alt(report)),
         "ratio": panels.ratio_panel(report),
         "answer_note": panels.answer_note(task),
-        "target_class": gr.update(
-            choices=[(CLASS_NAMES[name], name) for name in TASK_CLASSES[task]], value=explanation.target_class
-        ),
-        "map_scale": panels.map_scale(report, pair),
-        "shares_summary": panels.shares_summary(explanation),
-        "shares_plot": plots.plot_shares(explanation),
         "fine_print": panels.fine_print(report, engine.describe()),
     }
     for arm in ARMS:
         seen = plots.plot_picture_seen(report.pictures_seen[arm], heart_mask)
         view[f"seen_{arm}"] = gr.update(value=seen, alt_text=panels.seen_alt(report, task, arm))
         view[f"answer_{arm}"] = panels.answer_card(report, task, arm)
-        view[f"map_{arm}"] = gr.update(value=pair.pictures[arm], alt_text=panels.map_alt(explanation, arm))
-        view[f"shares_{arm}"] = panels.share_table(explanation, arm)
-    return view
+    return {**view, **maps.show_maps(report, task)}
 
 
 def take_upload(path: Path) -> bytes:
@@ -159,24 +141,24 @@ def build_analyze_page(engine: Engine) -> None:
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             parts["empty"] = gr.HTML(panels.empty_state())
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
-                task, gradient_for = _add_panels(parts)
-    _wire(engine, shelf, parts, examples, clickable, task, gradient_for)
+                task = _add_panels(parts)
+    _wire(engine, shelf, parts, examples, clickable, task)
 
 
 def _add_example(example: Example) -> tuple[gr.Image, gr.Button]:
     with gr.Column(min_width=100, elem_classes="hv-example"):
         picture = plots.plot_film(example.radiograph.pixels)
-        thumbnail = _image(picture, alt_text=f"{example.name}, not a real film", buttons=[])
+        thumbnail = add_image(picture, alt_text=f"{example.name}, not a real film", buttons=[])
         return thumbnail, gr.Button(example.name, size="sm")
 
 
-def _add_panels(parts: dict[str, Any]) -> tuple[gr.Radio, gr.Radio]:
+def _add_panels(parts: dict[str, Any]) -> gr.Radio:
     parts["headline"] = gr.HTML()
     with gr.Column(elem_classes="hv-panel"):
         gr.HTML("<h2>1. The film, measured</h2>")
         with gr.Row():
             with gr.Column(scale=3, min_width=280):
-                parts["overlay"] = _image()
+                parts["overlay"] = add_image()
             with gr.Column(scale=2, min_width=280):
                 parts["ratio"] = gr.HTML()
     with gr.Column(elem_classes="hv-panel"):
@@ -186,38 +168,19 @@ def _add_panels(parts: dict[str, Any]) -> tuple[gr.Radio, gr.Radio]:
             for arm in ARMS:
                 with gr.Row(elem_classes="hv-arm"):
                     with gr.Column(min_width=150):
-                        parts[f"seen_{arm}"] = _image()
+                        parts[f"seen_{arm}"] = add_image()
                     with gr.Column(min_width=200):
                         parts[f"answer_{arm}"] = gr.HTML()
         parts["answer_note"] = gr.HTML()
-    with gr.Column(elem_classes="hv-panel"):
-        gr.HTML("<h2>3. Which pixels the answers hang on</h2>")
-        with gr.Row():
-            parts["target_class"] = gr.Radio([], label="Class that the maps explain")
-            choices = [(name, key) for key, name in GRADIENT_NAMES.items()]
-            gradient_for = gr.Radio(choices, value="picture_seen", label="Gradient taken for", info=GRADIENT_NOTE)
-        with gr.Row():
-            for arm in ARMS:
-                with gr.Column(min_width=280):
-                    gr.HTML(f'<h3 class="hv-{arm}">{plots.ARM_NAMES[arm]}</h3>')
-                    parts[f"map_{arm}"] = _image()
-        parts["map_scale"] = gr.HTML()
-    with gr.Column(elem_classes="hv-panel"):
-        gr.HTML("<h2>4. Does the model look at the heart?</h2>")
-        with gr.Row():
-            for arm in ARMS:
-                with gr.Column(min_width=300):
-                    parts[f"shares_{arm}"] = gr.HTML()
-        parts["shares_plot"] = gr.Plot(show_label=False, container=False)
-        parts["shares_summary"] = gr.HTML()
+    maps.add_map_panels(parts)
     parts["fine_print"] = gr.HTML()
-    return task, gradient_for
+    return task
 
 
 def _wire(
     engine: Engine,
     shelf: Shelf, parts: dict[str, Any], examples: tuple[Example, ...], clickable: list[tuple[gr.Image, gr.Button]],
-    task: gr.Radio, gradient_for: gr.Radio,
+    task: gr.Radio,
 ) -> None:  # fmt: skip
     outputs = list(parts.values())
 
@@ -247,47 +210,61 @@ def _wire(
 
         return show_example
 
-    def on_task(held: HeldReport | None, chosen_task: str, basis: GradientFor) -> dict[Any, Any]:
-        return by_component(explain_again(engine, shelf, held, chosen_task, None, basis))
+    def on_maps(
+        held: HeldReport | None,
+        chosen_task: str,
+        target: str | None,
+        basis: GradientFor,
+        method: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> dict[Any, Any]:
+        def tell(done: float, words: str) -> None:
+            progress(done, desc=words)
 
-    def on_map(held: HeldReport | None, chosen_task: str, target: str | None, basis: GradientFor) -> dict[Any, Any]:
-        return by_component(explain_again(engine, shelf, held, chosen_task, target, basis))
+        return by_component(explain_again(engine, shelf, held, chosen_task, target, basis, method, tell))
+
+    def on_task(
+        held: HeldReport | None,
+        chosen_task: str,
+        target: str | None,
+        *chosen: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> dict[Any, Any]:
+        # Another question starts with what VGG+Mask answers to it, also where both have a class of the same name.
+        return on_maps(held, chosen_task, None, *chosen, progress=progress)
+
+    def on_controls(
+        held: HeldReport | None,
+        wanted: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> dict[Any, Any]:
+        def tell(done: float, words: str) -> None:
+            progress(done, desc=words)
+
+        return by_component(maps.add_controls(engine, shelf, held, wanted, tell))
+
+    def on_layer(held: HeldReport | None, chosen_task: str, layer: str | None) -> dict[Any, Any]:
+        return by_component(maps.show_layer(engine, held, chosen_task, layer))
 
     # A second film dropped while the first is being analysed waits its turn, so that the page ends with the last one.
     new_film = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "multiple", "show_progress_on": parts["status"]}
-    choices = [task, gradient_for]
+    choices = [task, parts["gradient_for"]]
     starts = [parts["upload"].upload(on_upload, [parts["upload"], parts["held"], *choices], **new_film)]
     for example, (thumbnail, button) in zip(examples, clickable, strict=True):
         starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
         starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))
+    other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}
+    pictures = [parts["map_plain"], parts["map_mask"]]
+    inputs = [parts["held"], task, parts["target_class"], parts["gradient_for"], parts["method"]]
+    others = [task.input(on_task, inputs, show_progress_on=pictures, **other_map)]
+    for chooser in (parts["target_class"], parts["gradient_for"], parts["method"]):
+        others.append(chooser.input(on_maps, inputs, show_progress_on=pictures, **other_map))
+    controls = [parts[name] for name in maps.CONTROLS]
+    control_inputs = [parts["held"], parts["with_controls"]]
     for start in starts:
         start.then(None, js=_SCROLL_TO_RESULTS, api_visibility="private")
-    other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}
-    task.input(
-        on_task, [parts["held"], *choices], show_progress_on=[parts["seen_plain"], parts["seen_mask"]], **other_map
-    )
-    maps = [parts["map_plain"], parts["map_mask"]]
-    inputs = [parts["held"], task, parts["target_class"], gradient_for]
-    for chooser in (parts["target_class"], gradient_for):
-        chooser.input(on_map, inputs, show_progress_on=maps, **other_map)
-
-
-def _image(value: Any = None, alt_text: str | None = None, buttons: list[str] | None = None) -> gr.Image:
-    chosen = ["fullscreen", "download"] if buttons is None else buttons
-    return gr.Image(
-        value, format="png", interactive=False, show_label=False, container=False, alt_text=alt_text, buttons=chosen
-    )
-
-
-def _words_of(error: Exception) -> str:
-    """The user's sentence; an unforeseen error's own words could name a file or a tag, so only its place is logged."""
-    if isinstance(error, HeartvizError):
-        return str(error)
-    places = " < ".join(
-        f"{Path(at.filename).name}:{at.lineno}" for at in reversed(traceback.extract_tb(error.__traceback__))
-    )
-    _log.error("Unforeseen %s at %s", type(error).__name__, places)
-    return (
-        f"An unforeseen fault in the program ({type(error).__name__}) stopped it. Nothing is shown or kept. "
-        "Try another file, and report the fault."
-    )
+    for event in (*starts, *others):
+        event.then(on_controls, control_inputs, show_progress_on=controls, **other_map)
+    parts["with_controls"].input(on_controls, control_inputs, show_progress_on=controls, **other_map)
+    layers = [parts[name] for name in maps.LAYER_PICTURES]
+    parts["layer"].input(on_layer, [parts["held"], task, parts["layer"]], show_progress_on=layers, **other_map)

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heartviz.paper_results import ResultTable
-from heartviz.records import Explanation, GradientFor, Radiograph, Report
+from heartviz.records import Arm, Explanation, GradientFor, Radiograph, Report
 
 Progress = Callable[[float, str], None]
 
@@ -25,12 +28,16 @@ class Engine:
 
     `load(source)` reads a file's bytes or a path. `analyze(radiograph, task, target_class, gradient_for, progress)`
     makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
-    target_class, gradient_for)` makes other maps of the same film and segments nothing again. `describe()` maps each
-    model's name to its card. `results()` gives the paper's tables as measured again.
+    target_class, gradient_for, method, progress)` makes other maps of the same film and segments nothing again;
+    `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
+    layer)` gives what a layer of each model puts out, (channels, h, w). `describe()` maps each model's name to its
+    card. `results()` gives the paper's tables as measured again.
     """
 
     load: Callable[[bytes | Path], Radiograph]
     analyze: Callable[[Radiograph, str, str | None, GradientFor, Progress], Report]
-    explain: Callable[[Report, str, str, GradientFor], Explanation]
+    explain: Callable[[Report, str, str, GradientFor, str, Progress], Explanation]
+    add_controls: Callable[[Report, Progress], Explanation]
+    read_layers: Callable[[Report, str, str], Mapping[Arm, NDArray[np.float32]]]
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple

@@ -7,7 +7,8 @@ from html import escape
 from heartviz import plots
 from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
 from heartviz.ui.engine import ModelCard
-from heartviz.ui.words import CLASS_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
+from heartviz.ui.words import CLASS_NAMES, CONTROL_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
+from heartviz.words import METHOD_WORDS
 
 SEEN_CAPTIONS: Mapping[Arm, str] = {
     "plain": "It is shown the chest, cut out around the lungs and stretched in contrast.",
@@ -49,9 +50,9 @@ def working(words: str) -> str:
     return f'<div class="hv-working" role="status">{escape(words)}</div>'
 
 
-def error_banner(words: str) -> str:
+def error_banner(words: str, title: str = "This film could not be analysed.") -> str:
     """An error in the visible banner; no result of any film is left beside it."""
-    return f'<div class="hv-banner hv-error" role="alert"><b>This film could not be analysed.</b> {escape(words)}</div>'
+    return f'<div class="hv-banner hv-error" role="alert"><b>{escape(title)}</b> {escape(words)}</div>'
 
 
 def headline(report: Report) -> str:
@@ -118,16 +119,15 @@ def answer_note(task: str) -> str:
     )
 
 
-def map_scale(report: Report, pair: plots.SensitivityPair) -> str:
+def map_scale(report: Report, pair: plots.MapPair) -> str:
     """The legend of the one colour scale of both maps, what the maps are, and whose answer they explain."""
     explanation = report.explanation
     answers = {arm: prediction.label for arm, prediction in report.predictions[explanation.task].items()}
     target = CLASS_NAMES.get(explanation.target_class, explanation.target_class)
-    basis = "picture it sees" if explanation.gradient_for == "picture_seen" else "original film"
-    what = (
-        f"How strongly each pixel of the {basis} moves a model's answer for <b>{escape(target)}</b> against the other "
-        "classes (absolute gradient). "
-    )
+    method = METHOD_WORDS[explanation.method]
+    basis = "the picture the model sees" if explanation.gradient_for == "picture_seen" else "the original film"
+    by_gray = f", by the gray values of {basis}" if method.by_gray else ""
+    what = f"Both maps are for <b>{escape(target)}</b> against the other classes{by_gray}. "
     others = [plots.ARM_NAMES[arm] for arm in ARMS if answers[arm] != explanation.target_class]
     if others:
         what += f"This is not what {' and '.join(others)} says of this film: choose its answer above to see its map. "
@@ -137,6 +137,7 @@ def map_scale(report: Report, pair: plots.SensitivityPair) -> str:
     )
     if not math.isfinite(pair.scale_max):
         return f'<p class="hv-caption">{what}</p>{flat}'
+    signs = "Orange speaks for the class, blue against it. " if pair.signed else ""
     low = f"{-pair.scale_max:.2g}" if pair.signed else "0"
     gradient = ", ".join(plots.colour_stops(pair.signed))
     faint = "".join(
@@ -145,28 +146,74 @@ def map_scale(report: Report, pair: plots.SensitivityPair) -> str:
         if ratio < 0.5
     )
     return (
-        f'<p class="hv-caption">{what}<b>Both maps share one colour scale.</b>{faint} '
+        f'<p class="hv-caption">{what}<b>Both share one colour scale.</b> {signs}{faint} {_gaps(explanation)}'
         "The heart is outlined in turquoise, the lungs in gray. Gray stripes: the model was shown nothing there.</p>"
         f'<div class="hv-scale"><span>{low}</span><i style="background:linear-gradient(90deg,{gradient})"></i>'
-        f"<span>{pair.scale_max:.2g} per unit of gray (99.5th percentile of both maps; brighter pixels look the same)"
+        f"<span>{pair.scale_max:.2g} {method.unit} (99.5th percentile of both maps; brighter pixels look the same)"
         f"</span></div>{flat}"
     )
 
 
+def _gaps(explanation: Explanation) -> str:
+    """What did not add up of each map whose method promises a sum."""
+    gaps = {arm: explanation.attributions[arm].gap for arm in ARMS}
+    told = [f"{plots.ARM_NAMES[arm]} {percent(gap)}" for arm, gap in gaps.items() if math.isfinite(gap)]
+    if not told:
+        return ""
+    return f"The map should add up to what it explains; missing of that, in biases and rounding: {', '.join(told)}. "
+
+
+def control_words(explanation: Explanation, arm: Arm) -> str:
+    """How alike one model's map is to its controls, and what that means."""
+    controls = explanation.controls[arm]
+    likeness = "; ".join(
+        f"{CONTROL_NAMES[name].lower()} {control.likeness:.2f}"
+        if math.isfinite(control.likeness)
+        else f"{CONTROL_NAMES[name].lower()} not defined"
+        for name, control in controls.items()
+    )
+    alike = [CONTROL_NAMES[name].lower() for name, control in controls.items() if control.alike]
+    warning = (
+        f'<div class="hv-banner hv-note" role="note">This map looks like its control ({" and ".join(alike)}): it may '
+        "show the film, not what the model learnt.</div>"
+        if alike
+        else ""
+    )
+    return (
+        f'<p class="hv-fine" data-testid="controls-{arm}">Left: random weights. Right: edges. Likeness to the map '
+        f"above (rank correlation, 1 is the same): {likeness}.</p>{warning}"
+    )
+
+
+def control_alt(explanation: Explanation, arm: Arm, name: str) -> str:
+    """Alternative text of one control map."""
+    likeness = explanation.controls[arm][name].likeness
+    told = f"Likeness to the map: {likeness:.2f}." if math.isfinite(likeness) else "Likeness is not defined."
+    return f"Control of {plots.ARM_NAMES[arm]}'s map: {CONTROL_NAMES[name].lower()}. {told}"
+
+
 def share_table(explanation: Explanation, arm: Arm) -> str:
-    """One model's share of the sensitivity by region, beside the region's chance line and their ratio."""
-    shares = explanation.shares[arm]
+    """One model's share of the map by region with its interval, beside the region's chance line and their ratio."""
+    shares, positive = explanation.shares[arm], explanation.positive_shares.get(arm)
+    quantity = METHOD_WORDS[explanation.method].quantity
+    signed = positive is not None and any(
+        not math.isclose(positive.share[region], shares.share[region], abs_tol=1e-6) for region in REGIONS
+    )
     rows = ""
     for region in REGIONS:
         share, chance = shares.share[region], shares.chance[region]
         times = share / chance if chance > 0 and math.isfinite(share) else math.nan
+        low, high = shares.interval.get(region, (math.nan, math.nan))
+        interval = f"<small>{100 * low:.0f} to {100 * high:.0f} %</small>" if math.isfinite(low) else ""
+        only = f"<td>{percent(positive.share[region])}</td>" if signed else ""
         rows += (
-            f'<tr><th scope="row">{plots.REGION_NAMES[region]}</th><td><b>{percent(share)}</b></td>'
+            f'<tr><th scope="row">{plots.REGION_NAMES[region]}</th><td><b>{percent(share)}</b> {interval}</td>{only}'
             f"<td>{percent(chance)}</td><td>{_times(times)}</td></tr>"
         )
+    only = '<th scope="col">Of what speaks for the class</th>' if signed else ""
     return (
         f'<div class="hv-shares hv-{arm}"><table data-testid="shares-{arm}"><caption>{plots.ARM_NAMES[arm]}</caption>'
-        '<thead><tr><th scope="col">Region</th><th scope="col">Share of sensitivity</th>'
+        f'<thead><tr><th scope="col">Region</th><th scope="col">Share of {quantity}</th>{only}'
         '<th scope="col">Chance: share of picture</th><th scope="col">Share / chance</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
@@ -209,9 +256,13 @@ def seen_alt(report: Report, task: str, arm: Arm) -> str:
 
 
 def map_alt(explanation: Explanation, arm: Arm) -> str:
-    """Alternative text of one sensitivity map."""
+    """Alternative text of one map."""
+    words = METHOD_WORDS[explanation.method]
     numbers = ", ".join(f"{region} {percent(explanation.shares[arm].share[region])}" for region in REGIONS)
-    return f"Sensitivity map of {plots.ARM_NAMES[arm]} for {explanation.target_class}. Share of sensitivity: {numbers}."
+    return (
+        f"{words.label} map of {plots.ARM_NAMES[arm]} for {explanation.target_class}. "
+        f"Share of {words.quantity}: {numbers}."
+    )
 
 
 def shares_summary(explanation: Explanation) -> str:
@@ -223,8 +274,10 @@ def shares_summary(explanation: Explanation) -> str:
     )
     return (
         f'<p class="hv-caption">{heart}. A map that paid no attention to anatomy would give each region its share of '
-        "the picture: that is its chance line, and 1.0 times means no better than chance. Sensitivity outside the "
-        "heart isn't wrong as such: lung vessels carry signs of heart disease too.</p>"
+        "the picture: that is its chance line, and 1.0 times means no better than chance. Shares count absolute "
+        "values; the range behind a share is its 95 % interval over resampled blocks of pixels: how much it hangs on "
+        "single spots of this one map. A share outside the heart isn't wrong as such: lung vessels carry signs of "
+        "heart disease too.</p>"
     )
 
 

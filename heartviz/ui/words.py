@@ -19,6 +19,12 @@ GRADIENT_NOTE = (
     "For VGG+Mask, the gradient for the original film is 0.2 times smaller outside the heart by construction, "
     "because the film was dimmed there before the model saw it."
 )
+CONTROL_NAMES = {"random_weights": "Random weights", "edges": "Edges of the picture"}
+LAYERS_NOTE = (
+    "The paper's first try: what the 16 strongest channels of one convolution put out for this film, the same channels "
+    "for both models, each on one gray scale. Blocks 1 to 3 are ImageNet's for both; only the picture differs there. "
+    "Such pictures show what a layer responds to, not what the answer comes from."
+)
 NOT_A_DEVICE = (
     "Research and teaching software, not a medical device. Not for diagnosis, triage or treatment. "
     "Do not upload identifiable patient data."

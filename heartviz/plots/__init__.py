@@ -1,0 +1,33 @@
+"""Pictures (uint8 RGB) and plotly figures of what the records hold; no result is computed here."""
+
+from heartviz.plots.canvas import hex_colour
+from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_shares
+from heartviz.plots.film import (
+    HEART_COLOUR,
+    LEFT_LUNG_COLOUR,
+    RIGHT_LUNG_COLOUR,
+    WIDTH_COLOUR,
+    plot_film,
+    plot_overlay,
+    plot_picture_seen,
+)
+from heartviz.plots.maps import MapPair, colour_stops, plot_controls, plot_layers, plot_map_pair
+
+__all__ = [
+    "ARM_NAMES",
+    "HEART_COLOUR",
+    "LEFT_LUNG_COLOUR",
+    "REGION_NAMES",
+    "RIGHT_LUNG_COLOUR",
+    "WIDTH_COLOUR",
+    "MapPair",
+    "colour_stops",
+    "hex_colour",
+    "plot_controls",
+    "plot_film",
+    "plot_layers",
+    "plot_map_pair",
+    "plot_overlay",
+    "plot_picture_seen",
+    "plot_shares",
+]

@@ -1,0 +1,60 @@
+"""Plotly figures of what the records hold; no result is computed here."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from heartviz.records import ARMS, REGIONS, Arm, Explanation
+from heartviz.words import METHOD_WORDS
+
+ARM_COLOURS: Mapping[Arm, str] = {"plain": "#8fa9c4", "mask": "#f2a65a"}
+ARM_NAMES: Mapping[Arm, str] = {"plain": "Plain VGG16", "mask": "VGG+Mask"}
+REGION_NAMES = {"heart": "Heart", "lungs": "Lungs", "elsewhere": "Elsewhere"}
+TEXT_COLOUR, GRID_COLOUR = "#dfe8ee", "#2c3943"
+_STILL = {"fixedrange": True, "zeroline": False}
+_PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
+# Right of the last tick, where no bar and no chance line can cover the numbers.
+NUMBERS_AT = 112
+
+
+def plot_shares(explanation: Explanation) -> go.Figure:
+    """Bars of each region's share of the sensitivity for both models, with a tick at its chance line."""
+    names = [REGION_NAMES[region] for region in REGIONS]
+    quantity = METHOD_WORDS[explanation.method].quantity
+    figure = go.Figure()
+    for arm in ARMS:
+        shares = explanation.shares[arm]
+        percent = [_percent(shares.share[region]) for region in REGIONS]
+        chance = [_percent(shares.chance[region]) for region in REGIONS]
+        shift = -0.19 if arm == "plain" else 0.19
+        rows = [row + shift for row in range(len(REGIONS))]
+        figure.add_bar(
+            name=ARM_NAMES[arm], orientation="h", x=percent, y=rows, width=0.34, marker={"color": ARM_COLOURS[arm]},
+            customdata=names, hovertemplate="%{customdata}: %{x:.1f} % of the " + quantity + "<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            name="Chance: share of the picture covered", showlegend=arm == ARMS[-1], x=chance, y=rows, mode="markers",
+            marker={"symbol": "line-ns", "size": 26, "line": {"width": 3, "color": "#ffffff"}},
+            customdata=names, hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
+        )  # fmt: skip
+        words = ["not defined" if value is None else f"{value:.0f} %" for value in percent]
+        figure.add_scatter(
+            x=[NUMBERS_AT] * len(rows), y=rows, mode="text", text=words, textposition="middle left",
+            textfont={"color": ARM_COLOURS[arm]}, showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
+    figure.update_layout(
+        barmode="overlay", height=330, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 8, "b": 4},
+        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
+        legend={"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "itemclick": False},
+        xaxis={"range": [0, 112], "gridcolor": GRID_COLOUR} | _PERCENT_TICKS,
+        yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "automargin": True},
+    )  # fmt: skip
+    figure.update_xaxes(title={"text": f"Share of the {quantity}", "font": {"size": 13}}, **_STILL)
+    figure.update_yaxes(showgrid=False, **_STILL)
+    return figure
+
+
+def _percent(ratio: float) -> float | None:
+    return 100.0 * ratio if np.isfinite(ratio) else None

@@ -1,0 +1,22 @@
+"""How every page shows a picture."""
+
+from typing import Any
+
+import gradio as gr
+
+
+def add_image(
+    value: Any = None, alt_text: str | None = None, buttons: list[str] | None = None, visible: bool = True
+) -> gr.Image:
+    """A picture as PNG without label or frame; by default with buttons for full screen and download."""
+    chosen = ["fullscreen", "download"] if buttons is None else buttons
+    return gr.Image(
+        value,
+        format="png",
+        interactive=False,
+        show_label=False,
+        container=False,
+        alt_text=alt_text,
+        buttons=chosen,
+        visible=visible,
+    )
