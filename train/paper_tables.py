@@ -89,8 +89,32 @@ def unets_table(step: dict[str, Any]) -> ResultTable:
         tuple(rows),
         f"{step['command']}, {settings['size_px']} px, {settings['steps']} steps of {settings['batch_size']} films. "
         "Tested on hand-drawn masks, also where the hearts learnt were outlined by OpenCV (traced). The paper shows "
-        "pictures only; its strange rectangular patterns are the parts before cleaning.",
+        "pictures only; its strange rectangular patterns are the parts before cleaning. "
+        f"{_curve_note(settings['film_counts'], step['scores'])}",
+        unets_finding(step["scores"]),
     )
+
+
+def _curve_note(film_counts: Sequence[int], scores: Mapping[str, Any]) -> str:
+    """Which points of the learning curve there are not enough films for."""
+    films = scores["unet"]["both"]["training_films"]
+    beyond = [f"{count}" for count in film_counts if count >= films]
+    return f"No curve at {', '.join(beyond)} films: {films} are there to train on." if beyond else ""
+
+
+def unets_finding(scores: Mapping[str, Any]) -> str:
+    """VGG-U-Net's heart Dice beside U-Net's, tested source by source, for the runs that answer the paper's question."""
+    names = {"both": "trained on both sources", "traced": "on OpenCV's outlines", "first_25": "on 25 films"}
+    said = []
+    for name, words in names.items():
+        if name in scores["vgg_unet"]:
+            pairs = (
+                f"{scores['vgg_unet'][name][source]['heart_dice']['mean']:.3f} against "
+                f"{scores['unet'][name][source]['heart_dice']['mean']:.3f} on {source}"
+                for source in ("jsrt", "wingspan")
+            )
+            said.append(f"{words} {', '.join(pairs)}")
+    return f"Heart Dice of VGG-U-Net against U-Net: {'; '.join(said)}."
 
 
 def crossval_table(step: dict[str, Any]) -> ResultTable:

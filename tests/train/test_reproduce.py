@@ -48,8 +48,11 @@ def test_every_step_has_its_table(tmp_path):
         },
         "unets": {
             "command": "python -m train.compare_unets",
-            "config": {"size_px": 192, "steps": 600, "batch_size": 4},
-            "scores": {"unet": {"both": {"training_films": 277, "jsrt": OF_SOURCE, "wingspan": OF_SOURCE}}},
+            "config": {"size_px": 192, "steps": 600, "batch_size": 4, "film_counts": [25, 400]},
+            "scores": {
+                network: {"both": {"training_films": 277, "jsrt": OF_SOURCE, "wingspan": OF_SOURCE}}
+                for network in ("unet", "vgg_unet")
+            },
         },
         "crossval": {
             "command": "python -m train.crossval",
@@ -59,9 +62,11 @@ def test_every_step_has_its_table(tmp_path):
         "bayes": run_bayes(Config(data=tmp_path, out=tmp_path)),
     }
     tables = tables_of(steps)
-    assert [len(table.rows) for table in tables] == [1, 2, 2, 1, 1, 6]
+    assert [len(table.rows) for table in tables] == [1, 2, 4, 1, 1, 6]
     for table in tables:
         assert all(len(row) == len(table.columns) for row in table.rows), table.title
+    assert "No curve at 400 films: 277 are there" in tables[2].under
+    assert "trained on both sources 0.900 against 0.900 on jsrt" in tables[2].finding
     page = render_page("A title", "Not a medical device", tables)
     for number in ("0.777", "0.814", "0.953", "2.87 %", "Not a medical device"):
         assert number in page
