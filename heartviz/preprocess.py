@@ -52,6 +52,10 @@ class Frame:
         film[film_rows, film_cols] = box[box_rows, box_cols]
         return film
 
+    def on_film(self) -> tuple[slice, slice]:
+        """Rows and columns of the film that the box covers."""
+        return self._overlap()[:2]
+
     def _overlap(self) -> tuple[slice, slice, slice, slice]:
         film, box = [], []
         for start, length, limit in zip((self.top, self.left), self.box_size, self.original_size, strict=True):

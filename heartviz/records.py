@@ -198,3 +198,47 @@ class Report:
     messages: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Experiment(_Frozen):
+    """What both models say of a film after one intervention, beside what they said before.
+
+    `picture` is the changed film, float32 (H, W), contrast stretched; `pictures_seen` is arm to what the network was
+    then shown, on the film. `changed_mask` is where the film was changed by more than 0.01 of its gray range.
+    `promised` is arm to the share of the map's absolute values there, `chance` the share of what the model saw.
+    """
+
+    name: str
+    strength: float
+    task: str
+    target_class: str
+    picture: FloatImage
+    changed_mask: BoolMask
+    pictures_seen: Mapping[Arm, FloatImage]
+    before: Mapping[Arm, Prediction]
+    after: Mapping[Arm, Prediction]
+    promised: Mapping[Arm, float]
+    chance: float
+
+    def change(self, arm: Arm) -> float:
+        """Change of the target class's probability."""
+        return self.after[arm].probabilities[self.target_class] - self.before[arm].probabilities[self.target_class]
+
+
+@dataclass(frozen=True)
+class DimCurve(_Frozen):
+    """Both models' answers while gray values outside the heart are dimmed: one point a ratio, 0 to 1.
+
+    `probability` and `heart_share` (of the sensitivity) are arm to (n,); `pictures` (n, h, w) is what both networks
+    saw, `maps` arm to their sensitivity (n, h, w).
+    """
+
+    task: str
+    target_class: str
+    ratios: NDArray[np.float64]
+    probability: Mapping[Arm, NDArray[np.float64]]
+    heart_share: Mapping[Arm, NDArray[np.float64]]
+    heart_chance: float
+    pictures: NDArray[np.float32]
+    maps: Mapping[Arm, NDArray[np.float32]]

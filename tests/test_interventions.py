@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from heartviz import interventions as change
+from heartviz.interventions import regions as change
 
 HEIGHT, WIDTH = 120, 161
 
@@ -130,6 +130,11 @@ def test_marker_lies_in_the_upper_right_corner_and_fades_with_its_strength(pictu
     assert cols[0] > 0.8 * WIDTH
     np.testing.assert_allclose(half, (picture + whole) / 2, atol=1e-6)
     np.testing.assert_array_equal(change.plant_marker(picture, 0.0), picture)
+    boxed = change.plant_marker(picture, 1.0, (slice(40, 100), slice(20, 90))) != picture
+    rows, cols = np.flatnonzero(boxed.any(axis=1)), np.flatnonzero(boxed.any(axis=0))
+    assert rows[0] >= 40
+    assert cols[0] > 70
+    assert cols[-1] < 90
 
 
 def test_texture_has_the_amplitude_that_is_asked_for():

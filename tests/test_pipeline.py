@@ -2,44 +2,22 @@
 
 import json
 from dataclasses import replace
-from types import MappingProxyType
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from heartviz import pipeline
+from heartviz import asking
 from heartviz.__main__ import main
+from heartviz.classify import pictures_seen
 from heartviz.errors import RadiographError
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.pipeline import add_controls, analyze, explain
-from heartviz.records import ARMS, TASK_CLASSES, Segmentation
-from heartviz.weights import ClassifierModel, Models
+from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
+from heartviz.records import ARMS, TASK_CLASSES
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
-
-@pytest.fixture
-def models(monkeypatch) -> Models:
-    """Random networks of eight channels a layer; the heart and lungs are the drawn chest's own."""
-    monkeypatch.setattr(vgg, "VGG16_CHANNELS", tuple((8,) * len(block) for block in vgg.VGG16_CHANNELS))
-    monkeypatch.setattr(vgg_unet, "DECODER_CHANNELS", (8, 8, 8))
-    torch.manual_seed(0)
-    classifiers = {}
-    for arm in ARMS:
-        for task, class_names in TASK_CLASSES.items():
-            network = VGGClassifier(len(class_names)).eval()
-            if task == "heart_size":
-                network.block4 = classifiers["congenital", arm].network.block4
-            classifiers[task, arm] = ClassifierModel(task, arm, class_names, network, 1.0, {}, f"{task}_{arm}")
-    probs = [mask.astype(np.float32) for mask in (HEART, LEFT_LUNG, RIGHT_LUNG)]
-    found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
-    calls = []
-    monkeypatch.setattr(pipeline, "segment_film", lambda *arguments: calls.append(1) or found)
-    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval())
-    made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
-    object.__setattr__(made, "segmentations", calls)
-    return made
+pytest_plugins = ["tests.small_models"]
 
 
 def test_report_is_whole_and_on_the_films_own_frame(models):
@@ -68,11 +46,9 @@ def test_report_is_whole_and_on_the_films_own_frame(models):
 def test_predictions_are_those_of_the_networks_called_plainly(models):
     """The kept graph and the shared trunk change no number."""
     report = analyze(picture(), models)
-    frame = pipeline.thorax_frame(LEFT_LUNG | RIGHT_LUNG)
-    shown = pipeline.pictures_seen(pipeline.stretch_contrast(picture()), HEART, frame)
+    frame = thorax_frame(LEFT_LUNG | RIGHT_LUNG)
+    shown = pictures_seen(stretch_contrast(picture()), HEART, frame)
     for (task, arm), classifier in models.classifiers.items():
-        from heartviz.preprocess import to_model_input
-
         with torch.inference_mode():
             logits = classifier.network(models.trunk(to_model_input(shown[arm]))[2])[0]
         for name, value in zip(classifier.class_names, logits.tolist(), strict=True):
@@ -105,7 +81,7 @@ def test_every_class_can_be_explained_and_an_unknown_one_is_refused(models):
 def test_another_method_redoes_nothing_but_its_maps(models, monkeypatch):
     report = analyze(picture(), models)
     before = len(models.segmentations)
-    monkeypatch.setattr(pipeline._Passes, "predict_all", lambda self: pytest.fail("nothing is predicted again"))
+    monkeypatch.setattr(asking.Passes, "predict_all", lambda self: pytest.fail("nothing is predicted again"))
     told = []
     for method in ("grad_cam", "lrp_epsilon_plus_flat", "occlusion_region"):
         other = explain(report, models, "congenital", "VSD", method=method, progress=lambda done, _: told.append(done))

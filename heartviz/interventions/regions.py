@@ -105,14 +105,18 @@ def find_letters(picture: Picture, thorax_mask: Mask) -> Mask:
     return cv2.dilate(kept[labels].astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
 
 
-def plant_marker(picture: Picture, strength: float = 1.0) -> Picture:
-    """A bright square with a dark L in the upper right corner, as a side marker; `strength` 0..1 is its opacity."""
-    side = max(5, round(MARKER_SIDE_RATIO * min(picture.shape)))
+def plant_marker(picture: Picture, strength: float = 1.0, box: tuple[slice, slice] | None = None) -> Picture:
+    """A bright square with a dark L in the upper right corner of the film, or of a box (rows, cols) on it.
+
+    `strength` 0..1 is its opacity.
+    """
+    rows, cols = box or (slice(0, picture.shape[0]), slice(0, picture.shape[1]))
+    side = max(5, round(MARKER_SIDE_RATIO * min(rows.stop - rows.start, cols.stop - cols.start)))
     marker = np.ones((side, side), np.float32)
     bar = max(1, side // 6)
     marker[bar : side - bar, 2 * bar : 3 * bar] = 0.1
     marker[side - 2 * bar : side - bar, 2 * bar : side - bar] = 0.1
-    top, left = bar, picture.shape[1] - side - bar
+    top, left = rows.start + bar, cols.stop - side - bar
     changed = picture.copy()
     place = (slice(top, top + side), slice(left, left + side))
     changed[place] = (1 - strength) * changed[place] + strength * marker

@@ -1,0 +1,180 @@
+"""Experiments on a film already analysed: change it, dim it, edit its heart, and ask both models again.
+
+The film is never segmented again: outlines and frame stay those of the report, or those that a person drew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heartviz.asking import ask_models, open_for_gradients
+from heartviz.attribution.networks import contrast_logits
+from heartviz.classify import pictures_seen, predict
+from heartviz.errors import SegmentationError
+from heartviz.gate import check_ratio
+from heartviz.interventions.catalogue import INTERVENTIONS, Scene
+from heartviz.masks import dim_outside
+from heartviz.measure import measure_cardiothoracic_ratio, measure_relevance_share
+from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
+from heartviz.records import ARMS, Arm, DimCurve, Experiment, Prediction, Report
+from heartviz.weights import Models
+from heartviz.words import ARM_NAMES
+
+CHANGED_BY = 0.01
+DIM_RATIOS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
+# From this Dice on with the heart that was found, an edit is called small.
+SMALL_EDIT_DICE = 0.9
+
+
+def run_experiment(report: Report, models: Models, name: str, strength: float | None = None) -> Experiment:
+    """What both models say after the intervention `name`, for the task and class that the report's maps explain.
+
+    `strength` is the knob's place in 0..1, by default where it starts. Raises ValueError for an unknown name or a
+    strength outside 0..1.
+    """
+    if name not in INTERVENTIONS:
+        raise ValueError(f"Unknown intervention {name!r}: choose one of {', '.join(INTERVENTIONS)}.")
+    intervention = INTERVENTIONS[name]
+    strength = intervention.start if strength is None else float(strength)
+    if not 0 <= strength <= 1:
+        raise ValueError(f"Strength is {strength:g}: give 0 to 1.")
+    explanation, heart_mask = report.explanation, report.segmentation.heart_mask
+    scene = _open_scene(report)
+    changed = intervention.apply(scene, strength)
+    if intervention.instead_of_dimming:
+        shown = dict.fromkeys(ARMS, scene.frame.to_model(changed))
+    else:
+        shown = pictures_seen(changed, heart_mask, scene.frame)
+    after = {arm: _predict(models, explanation.task, arm, shown[arm][None])[0] for arm in ARMS}
+    usual = pictures_seen(scene.picture, heart_mask, scene.frame)
+    changed_mask = np.any(
+        [np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) > CHANGED_BY for arm in ARMS], 0
+    )
+    return Experiment(
+        name=name,
+        strength=strength,
+        task=explanation.task,
+        target_class=explanation.target_class,
+        picture=changed,
+        changed_mask=changed_mask,
+        pictures_seen={arm: scene.frame.to_original(shown[arm]) for arm in ARMS},
+        before=dict(report.predictions[explanation.task]),
+        after=after,
+        promised={arm: _share(explanation.attributions[arm].values, changed_mask) for arm in ARMS},
+        chance=_share(np.where(np.isfinite(explanation.attributions["plain"].values), 1.0, np.nan), changed_mask),
+    )
+
+
+def draw_dim_curve(report: Report, models: Models, ratios: Sequence[float] = DIM_RATIOS) -> DimCurve:
+    """Both models' probability and sensitivity map of the class explained, at each ratio of gray outside the heart.
+
+    All ratios go through a network at once: some 60 MB a ratio.
+    """
+    explanation, segmentation, scene = report.explanation, report.segmentation, _open_scene(report)
+    pictures = np.stack(
+        [scene.frame.to_model(dim_outside(scene.picture, segmentation.heart_mask, ratio)) for ratio in ratios]
+    )
+    heart, lungs = (
+        scene.frame.to_model(mask.astype(np.float32)) > 0.5
+        for mask in (segmentation.heart_mask, segmentation.lungs_mask)
+    )
+    probability, heart_share, maps = {}, {}, {}
+    for arm in ARMS:
+        classifier = models.classifiers[explanation.task, arm]
+        with models.lock, open_for_gradients(models, explanation.task, arm, pictures) as (leaf, logits):
+            score = contrast_logits(logits, classifier.class_names.index(explanation.target_class)).sum()
+            (gradient,) = torch.autograd.grad(score, leaf)
+        maps[arm] = gradient[:, 0].abs().numpy()
+        answers = _answers(models, explanation.task, arm, logits)
+        probability[arm] = np.array([answer.probabilities[explanation.target_class] for answer in answers])
+        shares = [measure_relevance_share(values, heart, lungs) for values in maps[arm]]
+        heart_share[arm] = np.array([share.share["heart"] for share in shares])
+    return DimCurve(
+        explanation.task,
+        explanation.target_class,
+        np.array(ratios),
+        probability,
+        heart_share,
+        shares[0].chance["heart"],
+        pictures,
+        maps,
+    )
+
+
+def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_]) -> Report:
+    """The report with another heart mask (H, W): ratio, what VGG+Mask sees, answers and maps follow.
+
+    Nothing is segmented. Raises SegmentationError for an empty mask, ValueError for one of another size.
+    """
+    if heart_mask.shape != report.radiograph.pixels.shape:
+        raise ValueError(f"Mask is {heart_mask.shape}, the film is {report.radiograph.pixels.shape}.")
+    if not heart_mask.any():
+        raise SegmentationError("The edited heart is empty. Draw a heart, or go back to the one that was found.")
+    segmentation = replace(report.segmentation, heart_mask=heart_mask)
+    cardiothoracic = measure_cardiothoracic_ratio(heart_mask, segmentation.lungs_mask)
+    explanation = report.explanation
+    predictions, explained, seen = ask_models(
+        models,
+        stretch_contrast(report.radiograph.pixels),
+        segmentation,
+        explanation.task,
+        explanation.target_class,
+        explanation.gradient_for,
+    )
+    return replace(
+        report,
+        segmentation=segmentation,
+        cardiothoracic=cardiothoracic,
+        predictions=predictions,
+        explanation=explained,
+        pictures_seen=seen,
+        messages=(*report.radiograph.messages, *check_ratio(cardiothoracic)),
+    )
+
+
+def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:
+    """One sentence on what an edited heart does to ratio and answers, and whether a small edit turned an answer."""
+    first, second = found.segmentation.heart_mask, edited.segmentation.heart_mask
+    dice = 2 * int((first & second).sum()) / int(first.sum() + second.sum())
+    ratios = f"from {found.cardiothoracic.ratio:.2f} to {edited.cardiothoracic.ratio:.2f}"
+    turned = [
+        f"{ARM_NAMES[arm]} ({before.label} to {edited.predictions[task][arm].label})"
+        for task, answers in found.predictions.items()
+        for arm, before in answers.items()
+        if before.label != edited.predictions[task][arm].label
+    ]
+    small = bool(turned) and dice >= SMALL_EDIT_DICE
+    sentence = f"Overlap with the heart that was found: Dice {dice:.2f}. Cardiothoracic ratio {ratios}. "
+    if small:
+        return f"{sentence}This small edit turns the answer of {' and '.join(turned)}: do not rely on it.", True
+    if turned:
+        return f"{sentence}It turns the answer of {' and '.join(turned)}.", False
+    return f"{sentence}No answer turns.", False
+
+
+def _open_scene(report: Report) -> Scene:
+    picture = stretch_contrast(report.radiograph.pixels)
+    return Scene(picture, report.segmentation, thorax_frame(report.segmentation.lungs_mask))
+
+
+def _predict(models: Models, task: str, arm: Arm, pictures: NDArray[np.float32]) -> list[Prediction]:
+    """Predictions of one model for pictures (N, h, w)."""
+    with models.lock, torch.inference_mode():
+        logits = models.classifiers[task, arm].network(models.trunk(to_model_input(pictures))[2])
+    return _answers(models, task, arm, logits)
+
+
+def _answers(models: Models, task: str, arm: Arm, logits: Tensor) -> list[Prediction]:
+    of = models.classifiers[task, arm]
+    return [predict(each, task, arm, of.class_names, of.temperature, of.operating_point) for each in logits]
+
+
+def _share(values: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
+    """Share of absolute values inside a mask; NaN where there are none."""
+    magnitude = np.abs(np.nan_to_num(values, nan=0.0)).astype(np.float64)
+    total = magnitude.sum()
+    return float(magnitude[mask].sum() / total) if total else float("nan")

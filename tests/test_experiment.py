@@ -1,0 +1,154 @@
+"""Laws of the experiments on a film: what changes, what must not, and what an edited heart does."""
+
+import numpy as np
+import pytest
+import torch
+
+from heartviz.errors import SegmentationError
+from heartviz.experiment import describe_edit, draw_dim_curve, replace_heart, run_experiment
+from heartviz.interventions.catalogue import INTERVENTIONS
+from heartviz.interventions.regions import grow_mask, move_mask
+from heartviz.pipeline import analyze
+from heartviz.records import ARMS
+from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
+
+pytest_plugins = ["tests.small_models"]
+
+
+@pytest.fixture
+def report(models):
+    return analyze(picture(), models)
+
+
+@pytest.mark.parametrize("name", INTERVENTIONS)
+def test_every_intervention_answers_on_the_films_own_frame(name, models, report):
+    before = len(models.segmentations)
+    experiment = run_experiment(report, models, name)
+    assert len(models.segmentations) == before
+    assert experiment.strength == INTERVENTIONS[name].start
+    assert experiment.picture.shape == experiment.changed_mask.shape == picture().shape
+    for arm in ARMS:
+        assert experiment.before[arm] is report.predictions["congenital"][arm]
+        assert sum(experiment.after[arm].probabilities.values()) == pytest.approx(1.0)
+        assert 0 <= experiment.promised[arm] <= 1
+    assert 0 <= experiment.chance <= 1
+
+
+@pytest.mark.parametrize(("name", "strength"), [("dim_heart", 1.0), ("plant_marker", 0.0), ("plant_texture", 0.0)])
+def test_a_knob_at_rest_changes_nothing(name, strength, models, report):
+    experiment = run_experiment(report, models, name, strength)
+    assert not experiment.changed_mask.any()
+    for arm in ARMS:
+        assert experiment.change(arm) == pytest.approx(0.0, abs=1e-6)
+        assert experiment.promised[arm] == 0.0
+
+
+def test_the_papers_knob_gives_each_model_its_usual_picture_at_its_place(models, report):
+    at_one, at_fifth = (run_experiment(report, models, "dim_outside", ratio) for ratio in (1.0, 0.2))
+    assert at_one.change("plain") == pytest.approx(0.0, abs=1e-6)
+    assert at_fifth.change("mask") == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_allclose(at_one.pictures_seen["mask"], at_one.pictures_seen["plain"], equal_nan=True)
+
+
+def test_a_model_that_sees_nothing_of_the_lungs_does_not_change_with_them(models, report):
+    # All convolutions but the first see nothing: the answer is the head's bias, whatever the film.
+    for arm in ARMS:
+        with torch.no_grad():
+            models.classifiers["congenital", arm].network.head.weight.zero_()
+    experiment = run_experiment(analyze(picture(), models), models, "remove_lungs")
+    assert experiment.changed_mask.any()
+    assert experiment.change("plain") == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_promise_is_the_maps_share_where_the_film_was_changed(models, report):
+    experiment = run_experiment(report, models, "plant_marker")
+    values = report.explanation.attributions["plain"].values
+    inside = np.nansum(np.abs(values[experiment.changed_mask]))
+    assert experiment.promised["plain"] == pytest.approx(inside / np.nansum(np.abs(values)), rel=1e-5)
+    assert experiment.chance < 0.05  # a marker of a twelfth of the shorter side
+    assert not (experiment.changed_mask & (HEART | LEFT_LUNG)).all()
+
+
+def test_the_silhouette_is_the_same_for_two_films_of_one_mask(models, report):
+    other = analyze(np.clip(picture() * 0.5 + 0.3 * np.eye(301, 257, dtype=np.float32), 0, 1), models)
+    first, second = (run_experiment(each, models, "silhouette") for each in (report, other))
+    for arm in ARMS:
+        assert first.after[arm].probabilities == pytest.approx(second.after[arm].probabilities)
+
+
+def test_unknown_names_and_strengths_are_refused(models, report):
+    with pytest.raises(ValueError, match="Unknown intervention 'cut': choose one of dim_outside"):
+        run_experiment(report, models, "cut")
+    with pytest.raises(ValueError, match="Strength is 1.5: give 0 to 1"):
+        run_experiment(report, models, "dim_heart", 1.5)
+
+
+def test_the_curve_goes_through_the_usual_answers_and_maps(models, report):
+    curve = draw_dim_curve(report, models, (0.0, 0.2, 1.0))
+    target = report.explanation.target_class
+    for arm, place in (("plain", 2), ("mask", 1)):
+        usual = report.predictions["congenital"][arm].probabilities[target]
+        assert curve.probability[arm][place] == pytest.approx(usual, abs=1e-5)
+        share = report.explanation.shares[arm].share["heart"]
+        # On the networks' picture and on the film: the same map, enlarged.
+        assert curve.heart_share[arm][place] == pytest.approx(share, abs=0.03)
+        assert curve.maps[arm].shape == curve.pictures.shape
+    assert curve.pictures[0].min() == 0.0
+
+
+def test_an_edited_heart_moves_the_ratio_by_its_width(models, report):
+    wider = HEART.copy()
+    row = np.flatnonzero(HEART.any(axis=1))[20]
+    first = np.flatnonzero(HEART.any(axis=0))[0]
+    wider[row, first - 7 : first] = True
+    edited = replace_heart(report, models, wider)
+    width = report.cardiothoracic.thorax_width_px
+    assert edited.cardiothoracic.ratio == pytest.approx(report.cardiothoracic.ratio + 7 / width)
+    assert edited.segmentation.lungs_mask.sum() == (LEFT_LUNG | RIGHT_LUNG).sum()
+    # Plain VGG16 does not see the heart's outline.
+    assert edited.predictions["congenital"]["plain"].probabilities == pytest.approx(
+        report.predictions["congenital"]["plain"].probabilities, abs=1e-6
+    )
+    assert len(models.segmentations) == 1
+
+
+def test_the_same_heart_gives_the_same_report(models, report):
+    again = replace_heart(report, models, HEART.copy())
+    for arm in ARMS:
+        np.testing.assert_allclose(
+            again.explanation.attributions[arm].values,
+            report.explanation.attributions[arm].values,
+            rtol=1e-4,
+            atol=1e-9,
+        )
+    sentence, warned = describe_edit(report, again)
+    assert "Dice 1.00" in sentence
+    assert "No answer turns" in sentence
+    assert not warned
+
+
+def test_a_small_edit_that_turns_an_answer_is_warned_of(models, report):
+    def with_answer(edited, label):
+        answers = {task: dict(by_arm) for task, by_arm in edited.predictions.items()}
+        answers["congenital"]["mask"] = answers["congenital"]["mask"].__class__(
+            **{**vars(answers["congenital"]["mask"]), "label": label}
+        )
+        return edited.__class__(**{**vars(edited), "predictions": answers})
+
+    label = report.predictions["congenital"]["mask"].label
+    other = next(name for name in ("Normal", "VSD") if name != label)
+    small = with_answer(replace_heart(report, models, grow_mask(HEART, 1)), other)
+    sentence, warned = describe_edit(report, small)
+    assert f"This small edit turns the answer of VGG+Mask ({label} to {other})" in sentence
+    assert warned
+    large = with_answer(replace_heart(report, models, move_mask(HEART, 0, 40)), other)
+    sentence, warned = describe_edit(report, large)
+    assert "It turns the answer of VGG+Mask" in sentence
+    assert not warned
+
+
+def test_an_empty_or_foreign_heart_is_refused(models, report):
+    with pytest.raises(SegmentationError, match="The edited heart is empty. Draw a heart"):
+        replace_heart(report, models, np.zeros_like(HEART))
+    with pytest.raises(ValueError, match=r"Mask is \(3, 4\), the film is \(301, 257\)"):
+        replace_heart(report, models, np.ones((3, 4), bool))
