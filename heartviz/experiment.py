@@ -22,12 +22,9 @@ from heartviz.measure import measure_cardiothoracic_ratio, measure_relevance_sha
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, Arm, DimCurve, Experiment, Prediction, Report
 from heartviz.weights import Models
-from heartviz.words import ARM_NAMES
 
 CHANGED_BY = 0.01
 DIM_RATIOS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
-# From this Dice on with the heart that was found, an edit is called small.
-SMALL_EDIT_DICE = 0.9
 
 
 def run_experiment(report: Report, models: Models, name: str, strength: float | None = None) -> Experiment:
@@ -134,26 +131,6 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         pictures_seen=seen,
         messages=(*report.radiograph.messages, *check_ratio(cardiothoracic)),
     )
-
-
-def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:
-    """One sentence on what an edited heart does to ratio and answers, and whether a small edit turned an answer."""
-    first, second = found.segmentation.heart_mask, edited.segmentation.heart_mask
-    dice = 2 * int((first & second).sum()) / int(first.sum() + second.sum())
-    ratios = f"from {found.cardiothoracic.ratio:.2f} to {edited.cardiothoracic.ratio:.2f}"
-    turned = [
-        f"{ARM_NAMES[arm]} ({before.label} to {edited.predictions[task][arm].label})"
-        for task, answers in found.predictions.items()
-        for arm, before in answers.items()
-        if before.label != edited.predictions[task][arm].label
-    ]
-    small = bool(turned) and dice >= SMALL_EDIT_DICE
-    sentence = f"Overlap with the heart that was found: Dice {dice:.2f}. Cardiothoracic ratio {ratios}. "
-    if small:
-        return f"{sentence}This small edit turns the answer of {' and '.join(turned)}: do not rely on it.", True
-    if turned:
-        return f"{sentence}It turns the answer of {' and '.join(turned)}.", False
-    return f"{sentence}No answer turns.", False
 
 
 def _open_scene(report: Report) -> Scene:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from heartviz.records import Arm, GradientFor, RelevanceShare
+from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report
 
 ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask"}
+# From this Dice on with the heart that was found, an edited heart is called a small edit.
+SMALL_EDIT_DICE = 0.9
 # A share within a quarter of its area share is called "about as much as chance".
 CHANCE_BAND = (0.8, 1.25)
 _NO_PROOF = ", which does not yet prove that either answer comes from there"
@@ -127,6 +129,49 @@ def describe_shares(
         meaning = f"on this film the two models' {noun} lies in the heart about alike" + _NO_PROOF
     sentence = f"{parts[0]}; {parts[1]}: {meaning}."
     return sentence[0].upper() + sentence[1:]
+
+
+def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:
+    """One sentence on what an edited heart does to ratio and answers, and whether a small edit turned an answer."""
+    first, second = found.segmentation.heart_mask, edited.segmentation.heart_mask
+    dice = 2 * int((first & second).sum()) / int(first.sum() + second.sum())
+    ratios = f"from {found.cardiothoracic.ratio:.2f} to {edited.cardiothoracic.ratio:.2f}"
+    turned = [
+        f"{ARM_NAMES[arm]} ({before.label} to {edited.predictions[task][arm].label})"
+        for task, answers in found.predictions.items()
+        for arm, before in answers.items()
+        if before.label != edited.predictions[task][arm].label
+    ]
+    small = bool(turned) and dice >= SMALL_EDIT_DICE
+    sentence = f"Overlap with the heart that was found: Dice {dice:.2f}. Cardiothoracic ratio {ratios}. "
+    if small:
+        return f"{sentence}This small edit turns the answer of {' and '.join(turned)}: do not rely on it.", True
+    if turned:
+        return f"{sentence}It turns the answer of {' and '.join(turned)}.", False
+    return f"{sentence}No answer turns.", False
+
+
+def describe_experiment(experiment: Experiment, method: str) -> str:
+    """One sentence a model: how far its answer moved, and how much of its map had lain where the film was changed."""
+    if not experiment.changed_mask.any():
+        return "Nothing of what the models see was changed, so nothing can be said."
+    parts = []
+    for arm, name in ARM_NAMES.items():
+        before, after = (
+            100 * answers[arm].probabilities[experiment.target_class]
+            for answers in (experiment.before, experiment.after)
+        )
+        parts.append(
+            f"{name} gave {experiment.target_class} {before:.0f} % and gives it {after:.0f} % now "
+            f"({after - before:+.0f} points)"
+            + (
+                "."
+                if math.isnan(experiment.promised[arm])
+                else f"; {100 * experiment.promised[arm]:.0f} % of its map's {METHOD_WORDS[method].quantity} had lain "
+                f"where the film was changed, {100 * experiment.chance:.0f} % of the picture."
+            )
+        )
+    return " ".join(part[0].upper() + part[1:] for part in parts)
 
 
 def _compare(ratio: float) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from heartviz.errors import RadiographError
+from heartviz.errors import RadiographError, SegmentationError
 from heartviz.masks import dim_outside
 from heartviz.paper_results import ResultTable
 from heartviz.phantom import draw_chest
@@ -16,6 +16,8 @@ from heartviz.records import (
     Attribution,
     CardiothoracicRatio,
     Control,
+    DimCurve,
+    Experiment,
     Explanation,
     Prediction,
     Radiograph,
@@ -133,7 +135,7 @@ class FakeCompute:
     )
 
     def __init__(self) -> None:
-        self.analyzed, self.explained, self.controlled = [], [], 0
+        self.analyzed, self.explained, self.experiments, self.controlled = [], [], [], 0
 
     def load(self, source: bytes | Path) -> Radiograph:
         """The picture in the bytes as a film."""
@@ -176,6 +178,46 @@ class FakeCompute:
         """Twenty channels, each of one gray."""
         return {arm: np.ones((20, 8, 8), np.float32) * np.arange(20)[:, None, None] for arm in ("plain", "mask")}
 
+    def experiment(self, report, name, strength) -> Experiment:
+        """The film's upper half made black; VGG+Mask loses all its certainty, plain VGG16 nothing."""
+        self.experiments.append((name, strength))
+        picture = report.radiograph.pixels.copy()
+        changed = np.zeros(picture.shape, bool)
+        changed[: len(picture) // 2] = True
+        picture[changed] = 0.0
+        task = report.explanation.task
+        before = report.predictions[task]
+        even = dict.fromkeys(TASK_CLASSES[task], 1 / len(TASK_CLASSES[task]))
+        after = {"plain": before["plain"], "mask": replace(before["mask"], probabilities=even, label="Normal")}
+        seen = dict.fromkeys(("plain", "mask"), picture)
+        promised = {"plain": 0.5, "mask": 0.25}
+        target = report.explanation.target_class
+        return Experiment(name, strength or 0.0, task, target, picture, changed, seen, before, after, promised, 0.4)
+
+    def draw_dim_curve(self, report) -> DimCurve:
+        """Three points."""
+        ratios, values = np.array([0.0, 0.2, 1.0]), np.array([0.1, 0.5, 0.9])
+        both = {"plain": values, "mask": values[::-1]}
+        pictures = np.random.default_rng(0).random((3, 16, 16), np.float32)
+        maps = {"plain": pictures, "mask": pictures}
+        return DimCurve(
+            report.explanation.task, report.explanation.target_class, ratios, both, both, 0.2, pictures, maps
+        )
+
+    def replace_heart(self, report, heart_mask) -> Report:
+        """The same report with this heart and its ratio; VGG+Mask's answer turns to TOF."""
+        if not heart_mask.any():
+            raise SegmentationError("The edited heart is empty. Draw a heart, or go back to the one that was found.")
+        task = report.explanation.task
+        answers = dict(report.predictions[task])
+        answers["mask"] = replace(answers["mask"], label="TOF")
+        return replace(
+            report,
+            segmentation=replace(report.segmentation, heart_mask=heart_mask),
+            cardiothoracic=replace(report.cardiothoracic, heart_cols=columns_of(heart_mask)),
+            predictions={**report.predictions, task: answers},
+        )
+
     def engine(self) -> Engine:
         """Itself as the pages want it."""
         cards = {
@@ -188,6 +230,9 @@ class FakeCompute:
             self.explain,
             self.add_controls,
             self.read_layers,
+            self.experiment,
+            self.draw_dim_curve,
+            self.replace_heart,
             lambda: cards,
             lambda: self.tables,
         )

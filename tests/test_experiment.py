@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from heartviz.errors import SegmentationError
-from heartviz.experiment import describe_edit, draw_dim_curve, replace_heart, run_experiment
+from heartviz.experiment import draw_dim_curve, replace_heart, run_experiment
 from heartviz.interventions.catalogue import INTERVENTIONS
 from heartviz.interventions.regions import grow_mask, move_mask
 from heartviz.pipeline import analyze
 from heartviz.records import ARMS
+from heartviz.words import describe_edit, describe_experiment
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
 pytest_plugins = ["tests.small_models"]
@@ -67,6 +68,16 @@ def test_the_promise_is_the_maps_share_where_the_film_was_changed(models, report
     assert experiment.promised["plain"] == pytest.approx(inside / np.nansum(np.abs(values)), rel=1e-5)
     assert experiment.chance < 0.05  # a marker of a twelfth of the shorter side
     assert not (experiment.changed_mask & (HEART | LEFT_LUNG)).all()
+
+
+def test_words_of_an_experiment_give_points_and_promise(models, report):
+    experiment = run_experiment(report, models, "remove_lungs")
+    words = describe_experiment(experiment, "sensitivity")
+    points = 100 * experiment.change("plain")
+    assert f"({points:+.0f} points)" in words
+    assert f"{100 * experiment.promised['mask']:.0f} % of its map's sensitivity" in words
+    rest = run_experiment(report, models, "dim_heart", 1.0)
+    assert describe_experiment(rest, "sensitivity").startswith("Nothing of what the models see was changed")
 
 
 def test_the_silhouette_is_the_same_for_two_films_of_one_mask(models, report):

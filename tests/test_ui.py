@@ -315,8 +315,8 @@ def test_model_cards_come_from_the_manifest():
 
 def test_there_is_no_tab_without_a_page(demo):
     tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Results", "About"]
-    assert PAGES[2][1] is build_about_page
+    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Experiment", "Results", "About"]
+    assert PAGES[3][1] is build_about_page
 
 
 def test_privacy_settings():
@@ -348,9 +348,10 @@ def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
 
 def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
-    # Upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after each of
-    # these nine and by their own box; the layer.
-    assert len(events) == 5 + 4 + 9 + 1 + 1
+    # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
+    # each of these nine and by their own box; the layer. Experiment: tab and editor opened, choice and what follows,
+    # button, knob, curve; eight edits of the heart, each with the page opened anew.
+    assert len(events) == (5 + 4 + 9 + 1 + 1) + (2 + 2 + 3 + 2 * 8)
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
 

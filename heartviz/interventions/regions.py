@@ -4,6 +4,8 @@ Pictures are float32 (H, W) in 0..1, masks bool (H, W) of the same frame; each f
 model then answers is compared with what its map promised.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +148,20 @@ def move_mask(mask: Mask, rows: int, cols: int) -> Mask:
     shift = np.array([[1, 0, cols], [0, 1, rows]], np.float32)
     moved = cv2.warpAffine(mask.astype(np.uint8), shift, mask.shape[::-1], flags=cv2.INTER_NEAREST)
     return moved.astype(bool)
+
+
+def read_strokes(layers: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> tuple[Mask, Mask]:
+    """What was painted to add to a mask and to take from it, bool of `size` (H, W), from layers RGBA of any size.
+
+    Strokes more red than green take away; strokes less than half opaque do not count.
+    """
+    added, removed = np.zeros(size, bool), np.zeros(size, bool)
+    for layer in layers:
+        full = cv2.resize(np.asarray(layer, np.uint8), dsize=size[::-1], interpolation=cv2.INTER_NEAREST)
+        opaque, is_red = full[..., 3] > 127, full[..., 0] > full[..., 1]
+        added |= opaque & ~is_red
+        removed |= opaque & is_red
+    return added, removed
 
 
 def blend(picture: Picture, changed: Picture, mask: Mask) -> Picture:

@@ -1,7 +1,7 @@
 """Pictures (uint8 RGB) and plotly figures of what the records hold; no result is computed here."""
 
 from heartviz.plots.canvas import hex_colour
-from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_shares
+from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_dim_curve, plot_shares
 from heartviz.plots.film import (
     HEART_COLOUR,
     LEFT_LUNG_COLOUR,
@@ -11,7 +11,7 @@ from heartviz.plots.film import (
     plot_overlay,
     plot_picture_seen,
 )
-from heartviz.plots.maps import MapPair, colour_stops, plot_controls, plot_layers, plot_map_pair
+from heartviz.plots.maps import MapPair, colour_stops, plot_controls, plot_layers, plot_map_pair, plot_strip
 
 __all__ = [
     "ARM_NAMES",
@@ -24,10 +24,12 @@ __all__ = [
     "colour_stops",
     "hex_colour",
     "plot_controls",
+    "plot_dim_curve",
     "plot_film",
     "plot_layers",
     "plot_map_pair",
     "plot_overlay",
     "plot_picture_seen",
     "plot_shares",
+    "plot_strip",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from heartviz.records import ARMS, REGIONS, Arm, Explanation
+from heartviz.records import ARMS, REGIONS, Arm, DimCurve, Explanation
 from heartviz.words import METHOD_WORDS
 
 ARM_COLOURS: Mapping[Arm, str] = {"plain": "#8fa9c4", "mask": "#f2a65a"}
@@ -53,6 +53,38 @@ def plot_shares(explanation: Explanation) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title={"text": f"Share of the {quantity}", "font": {"size": 13}}, **_STILL)
     figure.update_yaxes(showgrid=False, **_STILL)
+    return figure
+
+
+def plot_dim_curve(curve: DimCurve) -> go.Figure:
+    """Probability of the class and the heart's share of the sensitivity, by gray outside the heart, both models."""
+    figure = go.Figure()
+    for arm in ARMS:
+        for values, dash, what in (
+            (curve.probability[arm], "solid", f"says {curve.target_class}"),
+            (curve.heart_share[arm], "dot", "sensitivity in the heart"),
+        ):
+            figure.add_scatter(
+                name=f"{ARM_NAMES[arm]}: {what}", x=curve.ratios, y=100 * values, mode="lines+markers",
+                line={"color": ARM_COLOURS[arm], "dash": dash, "width": 2.5}, marker={"size": 7},
+                hovertemplate="x %{x:g}: %{y:.0f} %<extra>" + f"{ARM_NAMES[arm]}: {what}" + "</extra>",
+            )  # fmt: skip
+    figure.add_hline(
+        y=100 * curve.heart_chance, line={"color": "#ffffff", "width": 1, "dash": "dash"},
+        annotation={"text": "chance: the heart's share of the picture", "font": {"size": 12}, "yshift": -18},
+        annotation_position="bottom left",
+    )  # fmt: skip
+    figure.update_layout(
+        height=420, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 40, "b": 4},
+        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
+        title={"text": f"n = 1 film, {len(curve.ratios)} ratios", "font": {"size": 13}, "x": 0},
+        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
+        xaxis={"range": [-0.03, 1.03], "gridcolor": GRID_COLOUR, "title": {"text": "Gray outside the heart, times"}},
+        yaxis={"range": [-3, 103], "gridcolor": GRID_COLOUR, "title": {"text": "Percent"}},
+    )  # fmt: skip
+    figure.update_xaxes(**_STILL)
+    figure.update_yaxes(**_STILL)
     return figure
 
 

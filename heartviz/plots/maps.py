@@ -8,9 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heartviz.plots.canvas import DISPLAY_SIDES_PX, RGB, Colour, display_size, draw_outline, hatch_unseen, resize_seen
+from heartviz.plots.canvas import (
+    DISPLAY_SIDES_PX,
+    RGB,
+    Colour,
+    display_size,
+    draw_outline,
+    hatch_unseen,
+    paint_gray,
+    resize_seen,
+)
 from heartviz.plots.film import HEART_COLOUR
-from heartviz.records import ARMS, Arm, Explanation, FloatImage, Segmentation
+from heartviz.records import ARMS, Arm, DimCurve, Explanation, FloatImage, Segmentation
 
 # The brightest colour stands for this percentile over both maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
@@ -95,6 +104,17 @@ def plot_layers(activations: Mapping[Arm, NDArray[np.float32]], count: int = 16)
             sheet[row : row + LAYER_TILE_PX, col : col + LAYER_TILE_PX] = tile
         pictures[arm] = np.repeat(sheet[..., None], 3, axis=2)
     return pictures
+
+
+def plot_strip(curve: DimCurve) -> RGB:
+    """What both networks saw at each ratio, and each model's map of it under it, all maps on one colour scale."""
+    together = np.concatenate([curve.maps[arm].ravel() for arm in ARMS])
+    top = float(np.percentile(together, SCALE_PERCENTILE)) or float(together.max())
+    size = (LAYER_TILE_PX, LAYER_TILE_PX)
+    rows = [[_paint_map(values, top, False, size) for values in curve.maps[arm]] for arm in ARMS]
+    pictures = [paint_gray(picture, size) for picture in curve.pictures]
+    gap = [(4, 4), (4, 4), (0, 0)]
+    return np.vstack([np.hstack([np.pad(tile, gap, constant_values=24) for tile in row]) for row in (pictures, *rows)])
 
 
 def colour_stops(signed: bool = False, count: int = 9) -> list[str]:

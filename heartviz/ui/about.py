@@ -5,6 +5,7 @@ from html import escape
 import gradio as gr
 
 from heartviz.ui.engine import Engine
+from heartviz.ui.session import Session
 from heartviz.ui.words import NOT_A_DEVICE, PAPER
 
 _WHAT = f"""
@@ -41,7 +42,7 @@ ImageNet (Simonyan and Zisserman), CC BY 4.0. The example chests are drawn by th
 """
 
 
-def build_about_page(engine: Engine) -> None:
+def build_about_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
     """Adds the page to the Blocks that are being built."""
     with gr.Column(elem_classes="hv-about"):
         gr.HTML(f'<div class="hv-device" role="note">{escape(NOT_A_DEVICE)}</div>')

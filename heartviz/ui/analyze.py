@@ -13,13 +13,13 @@ from heartviz.records import ARMS, GradientFor, Radiograph, Report
 from heartviz.ui import maps, panels
 from heartviz.ui.engine import Engine, Progress
 from heartviz.ui.faults import words_of
-from heartviz.ui.held import FORGET_AFTER_S, HeldReport, Shelf
-from heartviz.ui.pictures import add_image
+from heartviz.ui.held import HeldReport, Shelf
+from heartviz.ui.pictures import MODEL_QUEUE, add_image
+from heartviz.ui.session import Session
 from heartviz.ui.words import TASK_NAMES
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
-MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 _PICTURES = ("overlay", "seen_plain", "seen_mask")
 _WORDS = ("headline", "ratio", "answer_plain", "answer_mask", "answer_note", "fine_print")
 _SHOWN = (*_PICTURES, *_WORDS, *maps.SHOWN)
@@ -126,11 +126,10 @@ def take_upload(path: Path) -> bytes:
     return content
 
 
-def build_analyze_page(engine: Engine) -> None:
+def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
     """Adds the page to the Blocks that are being built."""
-    examples, shelf = draw_examples(), Shelf()
-    parts: dict[str, Any] = {}
-    parts["held"] = gr.State(None, time_to_live=FORGET_AFTER_S, delete_callback=shelf.forget)
+    examples = draw_examples()
+    parts: dict[str, Any] = {"held": session.held}
     with gr.Row(elem_classes="hv-page"):
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             parts["upload"] = gr.File(label="Chest film: drop it here or click", height=150, elem_id="hv-upload")
@@ -142,7 +141,7 @@ def build_analyze_page(engine: Engine) -> None:
             parts["empty"] = gr.HTML(panels.empty_state())
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
                 task = _add_panels(parts)
-    _wire(engine, shelf, parts, examples, clickable, task)
+    _wire(engine, session.shelf, parts, examples, clickable, task)
 
 
 def _add_example(example: Example) -> tuple[gr.Image, gr.Button]:

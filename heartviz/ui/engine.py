@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.paper_results import ResultTable
-from heartviz.records import Arm, Explanation, GradientFor, Radiograph, Report
+from heartviz.records import Arm, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
 
 Progress = Callable[[float, str], None]
 
@@ -30,8 +30,9 @@ class Engine:
     makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
     target_class, gradient_for, method, progress)` makes other maps of the same film and segments nothing again;
     `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
-    layer)` gives what a layer of each model puts out, (channels, h, w). `describe()` maps each model's name to its
-    card. `results()` gives the paper's tables as measured again.
+    layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength)`,
+    `draw_dim_curve(report)` and `replace_heart(report, mask)` are those of heartviz.experiment. `describe()` maps each
+    model's name to its card. `results()` gives the paper's tables as measured again.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -39,5 +40,8 @@ class Engine:
     explain: Callable[[Report, str, str, GradientFor, str, Progress], Explanation]
     add_controls: Callable[[Report, Progress], Explanation]
     read_layers: Callable[[Report, str, str], Mapping[Arm, NDArray[np.float32]]]
+    experiment: Callable[[Report, str, float | None], Experiment]
+    draw_dim_curve: Callable[[Report], DimCurve]
+    replace_heart: Callable[[Report, NDArray[np.bool_]], Report]
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple

@@ -14,10 +14,11 @@ MOST_PIXELS = 30_000_000
 
 
 class HeldReport:
-    """The report of the film on one page, until it is forgotten."""
+    """The report of the film on one page, until it is forgotten, and the same with a heart that a person edited."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
+        self.edited: Report | None = None
         self._timer: threading.Timer | None = None
 
     def keep(self, report: Report, forget_after_s: float) -> None:
@@ -30,7 +31,7 @@ class HeldReport:
 
     def forget(self) -> None:
         """Lets go of the film and everything made from it."""
-        self.report = None
+        self.report = self.edited = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -57,6 +58,13 @@ class Shelf:
                 self._held.popitem(last=False)[1].forget()
         return held
 
+    def keep_edited(self, edited: Report | None, held: HeldReport) -> None:
+        """Holds this edit of the page's film, or none, beside the report as it was; both are kept anew."""
+        report = held.report
+        if report is not None:
+            self.keep(report, held)
+            held.edited = edited
+
     def forget(self, held: HeldReport | None) -> None:
         """Forgets what this page holds, if it holds anything."""
         if held is not None:
@@ -65,4 +73,7 @@ class Shelf:
                 held.forget()
 
     def _pixels(self) -> int:
-        return sum(held.report.radiograph.pixels.size for held in self._held.values() if held.report is not None)
+        reports = [
+            report for held in self._held.values() for report in (held.report, held.edited) if report is not None
+        ]
+        return sum(report.radiograph.pixels.size for report in reports)

@@ -1,8 +1,10 @@
-"""How every page shows a picture."""
+"""How every page shows a picture, and the one queue in which everything waits that asks a model."""
 
 from typing import Any
 
 import gradio as gr
+
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 
 
 def add_image(

@@ -7,6 +7,7 @@ import gradio as gr
 
 from heartviz.paper_results import ResultTable, format_cell
 from heartviz.ui.engine import Engine
+from heartviz.ui.session import Session
 from heartviz.ui.words import NOT_A_DEVICE, PAPER
 
 _INTRODUCTION = f"""
@@ -20,7 +21,7 @@ _TEXT = ' class="hv-text"'
 _NONE = "No results lie beside this copy. `python -m train.reproduce --data DIR --out DIR` measures them anew."
 
 
-def build_results_page(engine: Engine) -> None:
+def build_results_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
     """Adds the page to the Blocks that are being built."""
     with gr.Column(elem_classes="hv-wide"):
         gr.HTML(f'<div class="hv-device" role="note">{escape(NOT_A_DEVICE)}</div>')

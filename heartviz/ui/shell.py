@@ -9,10 +9,13 @@ import gradio as gr
 from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
 from heartviz.ui.engine import Engine
+from heartviz.ui.experiment import build_experiment_page
 from heartviz.ui.results import build_results_page
+from heartviz.ui.session import Session, open_session
 
-PAGES: tuple[tuple[str, Callable[[Engine], None]], ...] = (
+PAGES: tuple[tuple[str, Callable[[Engine, Session, gr.Tab], None]], ...] = (
     ("Analyze", build_analyze_page),
+    ("Experiment", build_experiment_page),
     ("Results", build_results_page),
     ("About", build_about_page),
 )
@@ -94,8 +97,9 @@ def build_demo(engine: Engine) -> gr.Blocks:
     """All pages in one Blocks, ready for `launch(**LAUNCH_OPTIONS)`."""
     with gr.Blocks(title="heartviz", fill_width=True, analytics_enabled=False, delete_cache=DELETE_CACHE_S) as demo:
         gr.HTML(_HEADER)
+        session = open_session()
         with gr.Tabs():
             for name, build_page in PAGES:
-                with gr.Tab(name):
-                    build_page(engine)
+                with gr.Tab(name) as tab:
+                    build_page(engine, session, tab)
     return demo.queue(max_size=MAX_WAITING_FILMS, api_open=False)
