@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START_WITHIN_S = 90
+SHOW_WITHIN_MS = 60_000
 
 
 @contextmanager
@@ -43,3 +44,13 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
             assert server.poll() is None, "the server ended"
             assert time.monotonic() < until, "the server did not answer"
             time.sleep(0.3)
+
+
+def upload(page, path: Path) -> None:
+    """Drops a file on the Analyze page."""
+    page.locator("#hv-upload input[type=file]").set_input_files(path)
+
+
+def wait_for_result(page) -> None:
+    """Until the Analyze page shows a film's numbers."""
+    page.get_by_test_id("ctr").wait_for()
