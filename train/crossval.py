@@ -9,9 +9,8 @@ is not run again.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -24,20 +23,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from heartviz.errors import DataError
 from heartviz.masks import dim_outside
 from heartviz.models import VGGTrunk, VGGUNet
-from heartviz.models.vgg import VGG16_CHANNELS, load_block_weights, make_vgg_block
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import TASK_CLASSES
 from heartviz.weights import load_models
 from train.arithmetic import mixed_precision
 from train.config import run_script
 from train.datasets import as_loaded, cached, segment_masks, use_one_thread
-from train.loop import train_epochs
+from train.last_layers import LastTraining, freeze_upper, predict_last, train_last
 from train.pretrained import read_imagenet_features
 from train.provenance import describe_run, fingerprint, hash_files
 from train.signs import draw_film, draw_severity
@@ -61,7 +58,7 @@ Job = tuple[str, str, float, int]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(LastTraining):
     """Cross-validate plain VGG and VGG+Mask on simulated signs, with Normals of the same and of another source."""
 
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
@@ -70,14 +67,9 @@ class Config:
     weights: str = field(default="local", metadata={"help": "segmenter, as HEARTVIZ_WEIGHTS"})
     ratios: tuple[float, ...] = field(default=(1.0, 0.2, 0.5, 0.1, 0.0), metadata={"help": "gray outside the heart"})
     folds: int = field(default=10, metadata={"help": "folds by base film"})
-    epochs: int = field(default=4, metadata={"help": "passes over a fold's training films"})
     copies: int = field(default=3, metadata={"help": "drawings of each training film; one is tested"})
     size_px: int = field(default=144, metadata={"help": "side of the thorax picture"})
-    batch_size: int = field(default=16, metadata={"help": "films a step"})
-    block_rate: float = field(default=1e-4, metadata={"help": "learning rate of the last convolution"})
-    head_rate: float = field(default=1e-3, metadata={"help": "learning rate of the last layer"})
     quick: bool = field(default=False, metadata={"help": "2 folds, 1 epoch, 1 copy, 2 ratios, every 4th film: minutes"})
-    seed: int = field(default=0, metadata={"help": "seed of classes, signs, folds and weights"})
 
 
 @dataclass(frozen=True)
@@ -114,15 +106,6 @@ def draw_fold(rows: Sequence[Row], folds: int, seed: int) -> list[tuple[NDArray,
     labels = np.array([rows[place].label for place in own])
     split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(own, labels)
     return [(own[train], np.concatenate([own[test], swapped])) for train, test in split]
-
-
-def freeze_upper(imagenet: dict[str, Tensor]) -> tuple[nn.Sequential, nn.Sequential]:
-    """VGG16 above the trunk in two: what stays frozen, from the trunk's features on, and the last convolution."""
-    block4, block5 = make_vgg_block(4), make_vgg_block(5)
-    load_block_weights(block4, 4, imagenet)
-    load_block_weights(block5, 5, imagenet)
-    frozen = nn.Sequential(nn.MaxPool2d(2), *block4, nn.MaxPool2d(2), *block5[:-2]).eval().requires_grad_(False)
-    return frozen.to(memory_format=torch.channels_last), block5[-2:]
 
 
 def compute_shown(
@@ -172,40 +155,6 @@ def compute_features(
     return {"index": torch.tensor(index), "features": torch.stack(features)}
 
 
-def train_fold(features: Tensor, labels: Tensor, config: Config, last: nn.Sequential) -> nn.Sequential:
-    """Last convolution and head trained on the frozen layers' outputs; every class weighs the same."""
-    torch.manual_seed(config.seed)
-    class_count = int(labels.max()) + 1
-    last, head = deepcopy(last), nn.Linear(VGG16_CHANNELS[4][-1], class_count)
-    network = nn.Sequential(last, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), head)
-    network = network.to(memory_format=torch.channels_last)
-    weights = len(labels) / class_count / torch.bincount(labels).float()
-
-    def batches(epoch: int, shard: int, shards: int) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed + epoch))
-        for chosen in order.split(config.batch_size):
-            yield features[chosen].float().contiguous(memory_format=torch.channels_last), labels[chosen]
-
-    def loss_of_batch(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        logits, own = model(batch[0]).float(), weights.to(batch[1].device)
-        return functional.cross_entropy(logits, batch[1], weight=own, label_smoothing=0.05)
-
-    groups = [
-        {"params": list(last.parameters()), "lr": config.block_rate},
-        {"params": list(head.parameters()), "lr": config.head_rate},
-    ]
-    steps = -(-len(labels) // config.batch_size)
-    return train_epochs(network, groups, batches, loss_of_batch, config.epochs, steps, None, key="", ema_decay=0.95)
-
-
-def predict_fold(network: nn.Module, features: Tensor) -> NDArray[np.float32]:
-    """Probabilities (N, classes) of the frozen layers' outputs."""
-    with torch.inference_mode(), mixed_precision():
-        parts = [part.float().contiguous(memory_format=torch.channels_last) for part in features.split(32)]
-        logits = torch.cat([network(part) for part in parts])
-    return torch.softmax(logits.float(), dim=1).numpy()
-
-
 def run_fold(job: Job, config: Config, film_ids: Sequence[str], path: Path, last: nn.Sequential) -> dict[str, Any]:
     """One line of predictions: the fold's tested films, their labels and probabilities."""
     task, normals, ratio, fold = job
@@ -220,7 +169,7 @@ def run_fold(job: Job, config: Config, film_ids: Sequence[str], path: Path, last
         labels = torch.tensor([rows[p].label for _ in range(copies) for p in places])
         return made["features"][[place_of[entry] for entry in wanted]], labels
 
-    network = train_fold(*gather(train, config.copies), config, last)
+    network = train_last(*gather(train, config.copies), last, config)
     features, labels = gather(test, 1)
     return {
         "task": task,
@@ -230,7 +179,7 @@ def run_fold(job: Job, config: Config, film_ids: Sequence[str], path: Path, last
         "film": [film_ids[rows[p].film] for p in test],
         "swapped": [rows[p].swapped for p in test],
         "label": labels.tolist(),
-        "probabilities": np.round(predict_fold(network, features), 5).tolist(),
+        "probabilities": np.round(predict_last(network, features), 5).tolist(),
     }
 
 
