@@ -53,6 +53,13 @@ def run_script(main: Callable[[Config], None], config_class: type[Config]) -> No
     except HeartvizError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"{error.filename}: {error.strerror}. Check the path that was given, and its permissions.", file=sys.stderr
+        )
+        raise SystemExit(2) from error
 
 
 def describe_config(config: Any) -> dict[str, Any]:

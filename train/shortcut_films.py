@@ -43,11 +43,11 @@ class Arm(NamedTuple):
 ARMS: Mapping[str, Arm] = MappingProxyType(
     {
         "plain": Arm("plain", "plain"),
-        "x 0.2": Arm("x 0.2", "x 0.2"),
-        "x 0": Arm("x 0", "x 0"),
-        "x 0, filled": Arm("filled", "filled"),
-        "x 0.2, random background": Arm("random", "x 0.2"),
-        "gradient penalty": Arm("plain", "plain", penalty=3.0),
+        "x0.2": Arm("x 0.2", "x 0.2"),
+        "x0": Arm("x 0", "x 0"),
+        "x0_filled": Arm("filled", "filled"),
+        "x0.2_random_background": Arm("random", "x 0.2"),
+        "gradient_penalty": Arm("plain", "plain", penalty=3.0),
     }
 )
 # How a picture is made: gray outside the heart times this, of the film itself or of another one.

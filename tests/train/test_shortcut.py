@@ -13,6 +13,7 @@ from train.last_layers import LastTraining, share_outside, train_last
 from train.shortcut import Job, assign, list_jobs
 from train.shortcut_films import ARMS, find_outside, list_sets, set_name, show
 from train.shortcut_scores import score_run, summarise_runs
+from train.shortcut_tables import shortcut_finding, shortcut_table
 
 LUNGS = LEFT_LUNG | RIGHT_LUNG
 SOURCES = ["jsrt"] * 40 + ["wingspan"] * 60
@@ -71,7 +72,7 @@ def test_the_source_as_cue_goes_with_the_label_and_plants_nothing():
 
 
 def test_assignments_are_the_same_for_every_arm_and_differ_between_seeds():
-    first, second = (assign(Job("marker", 0.8, arm, 0), SOURCES) for arm in ("plain", "x 0"))
+    first, second = (assign(Job("marker", 0.8, arm, 0), SOURCES) for arm in ("plain", "x0"))
     np.testing.assert_array_equal(first, second)
     other = assign(Job("marker", 0.8, "plain", 1), SOURCES)
     assert (other[0] != first[0]).any()
@@ -125,7 +126,7 @@ def test_sets_are_shared_where_pictures_are_the_same():
     assert set_name("heart_step", True, "x 0") != set_name("heart_step", False, "x 0")
 
     class Chosen:
-        cues, arms, strengths, seeds = ("marker", "source"), ("plain", "x 0, filled"), (0.95,), 2
+        cues, arms, strengths, seeds = ("marker", "source"), ("plain", "x0_filled"), (0.95,), 2
 
     # none: plain, filled; marker: planted plain, filled.
     assert len(list_sets(Chosen)) == 4
@@ -208,3 +209,23 @@ def test_runs_are_summarised_over_seeds():
     assert entry["films"] == 1
     assert entry["average"] == {"mean": 0.5, "range": [0.0, 1.0]}
     assert json.dumps(entry)
+
+
+def test_the_table_says_what_the_reach_asks_for():
+    number = {"mean": 0.5, "range": [0.4, 0.6]}
+    scores = {name: number for name in ("average", "worst_group", "gap", "auroc", "heart_share")}
+    entry = {"films": 79, "seeds": 3, "interval": [0.45, 0.55], "arm": "plain", **scores}
+    worse = {**scores, "worst_group": {"mean": 0.25, "range": [0.2, 0.3]}}
+    runs = [
+        {**entry, "cue": "none", "strength": 0.5},
+        {**entry, "cue": "marker", "strength": 0.95},
+        {**entry, "cue": "lung_gain", "strength": 0.95, **worse},
+        {**entry, "cue": "heart_step", "strength": 0.95, "worst_group": {"mean": 0.0, "range": [0.0, 0.0]}},
+    ]
+    result = {"runs": runs, "config": {"size_px": 112}, "command": "x", "train_films": 277, "test_films": 79}
+    table = shortcut_table(result)
+    assert all(len(row) == len(table.columns) for row in table.rows)
+    assert len(table.rows) == 4
+    assert "plain 0.25 (average 0.50, cue lung_gain; without any cue 0.50)" in table.finding
+    assert "Trained on 277 films, tested on 79 others" in table.under
+    assert shortcut_finding(runs[:1]) == ""

@@ -13,7 +13,7 @@ from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from train.augment import AffineParams, apply_affine, apply_gray, draw_affine, draw_gray
 from train.calibrate import choose_operating_point, fit_temperature
 from train.classifier import group_weights
-from train.config import describe_config, parse_config
+from train.config import describe_config, parse_config, run_script
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
@@ -234,3 +234,17 @@ def test_loop_learns_and_resumes_to_the_same_weights(tmp_path):
     assert abs(whole.bias.item() - 1) < 0.1
     torch.testing.assert_close(resumed.weight, whole.weight)
     torch.testing.assert_close(resumed.bias, whole.bias)
+
+
+def test_a_path_that_is_not_there_gets_a_sentence_and_status_2(monkeypatch, capsys, tmp_path):
+    @dataclass(frozen=True)
+    class Paths:
+        """Reads a file."""
+
+        splits: Path = field(metadata={"help": "a file"})
+
+    monkeypatch.setattr("sys.argv", ["script", "--splits", str(tmp_path / "none.csv")])
+    with pytest.raises(SystemExit) as ended:
+        run_script(lambda config: read_splits(config.splits), Paths)
+    assert ended.value.code == 2
+    assert "none.csv: No such file or directory. Check the path that was given" in capsys.readouterr().err
