@@ -1,8 +1,8 @@
 """Cost of each attribution method, beside Captum called naively in the same run: `python -m benchmarks.attribution`.
 
 The unit is one forward and one input-backward pass of the plain congenital model on a picture. Naive is Captum on the
-network as it comes: its weights want gradients too, pictures go through one by one, as its defaults have it. There is no
-naive call for LRP's composites, which Captum does not have.
+network as it comes: its weights want gradients too, and pictures go through one by one, which is the default of most.
+There is no naive call for LRP's composites, which Captum does not have.
 """
 
 import argparse

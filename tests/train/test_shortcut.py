@@ -213,7 +213,7 @@ def test_runs_are_summarised_over_seeds():
 
 def test_the_table_says_what_the_reach_asks_for():
     number = {"mean": 0.5, "range": [0.4, 0.6]}
-    scores = {name: number for name in ("average", "worst_group", "gap", "auroc", "heart_share")}
+    scores = dict.fromkeys(("average", "worst_group", "gap", "auroc", "heart_share"), number)
     entry = {"films": 79, "seeds": 3, "interval": [0.45, 0.55], "arm": "plain", **scores}
     worse = {**scores, "worst_group": {"mean": 0.25, "range": [0.2, 0.3]}}
     runs = [
