@@ -50,8 +50,8 @@ def shortcut_table(result: Mapping[str, Any]) -> ResultTable:
             *("worst group (seeds)", "shortcut gap", "AUROC", "heart share"),
         ),
         tuple(rows),
-        f"{result['command']}. Trained on {result['train_films']} films, tested on {result['test_films']} others, each in "
-        "both labels, with and without the cue (cue source: with the source that it is of). VGG16 frozen but its last "
+        f"{result['command']}. Trained on {result['train_films']} films, tested on {result['test_films']} others, each "
+        "in both labels, with and without the cue (cue source: with the source that it is of). VGG16 frozen but its last "
         f"convolution and the head, {settings['size_px']} px. Intervals by film, range over seeds. Gap: accuracy where "
         "the cue goes with the label minus where it doesn't. Heart share: of the squared gradient of the log "
         "probabilities by the frozen layers' outputs.",
@@ -68,8 +68,9 @@ def shortcut_finding(runs: Sequence[Mapping[str, Any]]) -> str:
         clean = [of for of in own if of["cue"] == "none"]
         if outside and clean:
             worst = min(outside, key=lambda of: of["worst_group"]["mean"])
+            average, worst_group = worst["average"]["mean"], worst["worst_group"]["mean"]
             said.append(
-                f"{arm} {worst['worst_group']['mean']:.2f} (average {worst['average']['mean']:.2f}, cue {worst['cue']}; "
+                f"{arm} {worst_group:.2f} (average {average:.2f}, cue {worst['cue']}; "
                 f"without any cue {clean[0]['average']['mean']:.2f})"
             )
     return f"Worst group for cues outside the heart at strength {STRENGTH}: {'; '.join(said)}." if said else ""
