@@ -51,9 +51,9 @@ def shortcut_table(result: Mapping[str, Any]) -> ResultTable:
         ),
         tuple(rows),
         f"{result['command']}. Trained on {result['train_films']} films, tested on {result['test_films']} others, each "
-        "in both labels, with and without the cue (cue source: with the source that it is of). VGG16 frozen but its last "
-        f"convolution and the head, {settings['size_px']} px. Intervals by film, range over seeds. Gap: accuracy where "
-        "the cue goes with the label minus where it doesn't. Heart share: of the squared gradient of the log "
+        "in both labels, with and without the cue (cue source: with the source that it is of). VGG16 frozen but its "
+        f"last convolution and the head, {settings['size_px']} px. Intervals by film, range over seeds. Gap: accuracy "
+        "where the cue goes with the label minus where it doesn't. Heart share: of the squared gradient of the log "
         "probabilities by the frozen layers' outputs.",
         shortcut_finding(result["runs"]),
     )
