@@ -48,21 +48,20 @@ def run_experiment(report: Report, models: Models, name: str, strength: float | 
         shown = pictures_seen(changed, heart_mask, scene.frame)
     after = {arm: _predict(models, explanation.task, arm, shown[arm][None])[0] for arm in ARMS}
     usual = pictures_seen(scene.picture, heart_mask, scene.frame)
-    changed_mask = np.any(
-        [np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) > CHANGED_BY for arm in ARMS], 0
-    )
+    changed_masks = {arm: np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) > CHANGED_BY for arm in ARMS}
+    maps = {arm: explanation.attributions[arm].values for arm in ARMS}
     return Experiment(
         name=name,
         strength=strength,
         task=explanation.task,
         target_class=explanation.target_class,
         picture=changed,
-        changed_mask=changed_mask,
+        changed_masks=changed_masks,
         pictures_seen={arm: scene.frame.to_original(shown[arm]) for arm in ARMS},
         before=dict(report.predictions[explanation.task]),
         after=after,
-        promised={arm: _share(explanation.attributions[arm].values, changed_mask) for arm in ARMS},
-        chance=_share(np.where(np.isfinite(explanation.attributions["plain"].values), 1.0, np.nan), changed_mask),
+        promised={arm: _share(maps[arm], changed_masks[arm]) for arm in ARMS},
+        chance={arm: _share(np.where(np.isfinite(maps[arm]), 1.0, np.nan), changed_masks[arm]) for arm in ARMS},
     )
 
 

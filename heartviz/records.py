@@ -205,8 +205,8 @@ class Experiment(_Frozen):
     """What both models say of a film after one intervention, beside what they said before.
 
     `picture` is the changed film, float32 (H, W), contrast stretched; `pictures_seen` is arm to what the network was
-    then shown, on the film. `changed_mask` is where the film was changed by more than 0.01 of its gray range.
-    `promised` is arm to the share of the map's absolute values there, `chance` the share of what the model saw.
+    then shown, on the film. `changed_masks` is arm to where that differs by more than 0.01 of the gray range from what
+    it usually sees; `promised` to the share of the map's absolute values there, `chance` to the share of the picture.
     """
 
     name: str
@@ -214,12 +214,12 @@ class Experiment(_Frozen):
     task: str
     target_class: str
     picture: FloatImage
-    changed_mask: BoolMask
+    changed_masks: Mapping[Arm, BoolMask]
     pictures_seen: Mapping[Arm, FloatImage]
     before: Mapping[Arm, Prediction]
     after: Mapping[Arm, Prediction]
     promised: Mapping[Arm, float]
-    chance: float
+    chance: Mapping[Arm, float]
 
     def change(self, arm: Arm) -> float:
         """Change of the target class's probability."""

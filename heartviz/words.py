@@ -152,26 +152,25 @@ def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:
 
 
 def describe_experiment(experiment: Experiment, method: str) -> str:
-    """One sentence a model: how far its answer moved, and how much of its map had lain where the film was changed."""
-    if not experiment.changed_mask.any():
-        return "Nothing of what the models see was changed, so nothing can be said."
-    parts = []
+    """One sentence a model: how far its answer moved, and how much of its map had lain where its picture changed."""
+    said = []
     for arm, name in ARM_NAMES.items():
-        before, after = (
-            100 * answers[arm].probabilities[experiment.target_class]
-            for answers in (experiment.before, experiment.after)
-        )
-        parts.append(
+        if not experiment.changed_masks[arm].any():
+            said.append(f"{name} sees nothing changed.")
+            continue
+        answers = (experiment.before[arm], experiment.after[arm])
+        before, after = (100 * answer.probabilities[experiment.target_class] for answer in answers)
+        moved = (
             f"{name} gave {experiment.target_class} {before:.0f} % and gives it {after:.0f} % now "
             f"({after - before:+.0f} points)"
-            + (
-                "."
-                if math.isnan(experiment.promised[arm])
-                else f"; {100 * experiment.promised[arm]:.0f} % of its map's {METHOD_WORDS[method].quantity} had lain "
-                f"where the film was changed, {100 * experiment.chance:.0f} % of the picture."
-            )
         )
-    return " ".join(part[0].upper() + part[1:] for part in parts)
+        promised = experiment.promised[arm]
+        promise = (
+            f"; {100 * promised:.0f} % of its map's {METHOD_WORDS[method].quantity} had lain where its picture was "
+            f"changed, {100 * experiment.chance[arm]:.0f} % of it"
+        )
+        said.append(f"{moved}{'' if math.isnan(promised) else promise}.")
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in said)
 
 
 def _compare(ratio: float) -> str:

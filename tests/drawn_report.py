@@ -192,7 +192,8 @@ class FakeCompute:
         seen = dict.fromkeys(("plain", "mask"), picture)
         promised = {"plain": 0.5, "mask": 0.25}
         target = report.explanation.target_class
-        return Experiment(name, strength or 0.0, task, target, picture, changed, seen, before, after, promised, 0.4)
+        masks, chance = dict.fromkeys(seen, changed), dict.fromkeys(seen, 0.4)
+        return Experiment(name, strength or 0.0, task, target, picture, masks, seen, before, after, promised, chance)
 
     def draw_dim_curve(self, report) -> DimCurve:
         """Three points."""

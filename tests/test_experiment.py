@@ -27,19 +27,20 @@ def test_every_intervention_answers_on_the_films_own_frame(name, models, report)
     experiment = run_experiment(report, models, name)
     assert len(models.segmentations) == before
     assert experiment.strength == INTERVENTIONS[name].start
-    assert experiment.picture.shape == experiment.changed_mask.shape == picture().shape
+    assert experiment.picture.shape == picture().shape
     for arm in ARMS:
+        assert experiment.changed_masks[arm].shape == picture().shape
+        assert 0 <= experiment.chance[arm] <= 1
         assert experiment.before[arm] is report.predictions["congenital"][arm]
         assert sum(experiment.after[arm].probabilities.values()) == pytest.approx(1.0)
         assert 0 <= experiment.promised[arm] <= 1
-    assert 0 <= experiment.chance <= 1
 
 
 @pytest.mark.parametrize(("name", "strength"), [("dim_heart", 1.0), ("plant_marker", 0.0), ("plant_texture", 0.0)])
 def test_a_knob_at_rest_changes_nothing(name, strength, models, report):
     experiment = run_experiment(report, models, name, strength)
-    assert not experiment.changed_mask.any()
     for arm in ARMS:
+        assert not experiment.changed_masks[arm].any()
         assert experiment.change(arm) == pytest.approx(0.0, abs=1e-6)
         assert experiment.promised[arm] == 0.0
 
@@ -48,6 +49,8 @@ def test_the_papers_knob_gives_each_model_its_usual_picture_at_its_place(models,
     at_one, at_fifth = (run_experiment(report, models, "dim_outside", ratio) for ratio in (1.0, 0.2))
     assert at_one.change("plain") == pytest.approx(0.0, abs=1e-6)
     assert at_fifth.change("mask") == pytest.approx(0.0, abs=1e-6)
+    assert at_fifth.changed_masks["plain"].any()
+    assert at_fifth.promised["mask"] == 0.0
     np.testing.assert_allclose(at_one.pictures_seen["mask"], at_one.pictures_seen["plain"], equal_nan=True)
 
 
@@ -57,17 +60,17 @@ def test_a_model_that_sees_nothing_of_the_lungs_does_not_change_with_them(models
         with torch.no_grad():
             models.classifiers["congenital", arm].network.head.weight.zero_()
     experiment = run_experiment(analyze(picture(), models), models, "remove_lungs")
-    assert experiment.changed_mask.any()
+    assert experiment.changed_masks["plain"].any()
     assert experiment.change("plain") == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_promise_is_the_maps_share_where_the_film_was_changed(models, report):
     experiment = run_experiment(report, models, "plant_marker")
     values = report.explanation.attributions["plain"].values
-    inside = np.nansum(np.abs(values[experiment.changed_mask]))
+    inside = np.nansum(np.abs(values[experiment.changed_masks["plain"]]))
     assert experiment.promised["plain"] == pytest.approx(inside / np.nansum(np.abs(values)), rel=1e-5)
-    assert experiment.chance < 0.05  # a marker of a twelfth of the shorter side
-    assert not (experiment.changed_mask & (HEART | LEFT_LUNG)).all()
+    assert experiment.chance["plain"] < 0.05  # a marker of a twelfth of the shorter side
+    assert not (experiment.changed_masks["plain"] & (HEART | LEFT_LUNG)).all()
 
 
 def test_words_of_an_experiment_give_points_and_promise(models, report):
@@ -77,7 +80,7 @@ def test_words_of_an_experiment_give_points_and_promise(models, report):
     assert f"({points:+.0f} points)" in words
     assert f"{100 * experiment.promised['mask']:.0f} % of its map's sensitivity" in words
     rest = run_experiment(report, models, "dim_heart", 1.0)
-    assert describe_experiment(rest, "sensitivity").startswith("Nothing of what the models see was changed")
+    assert describe_experiment(rest, "sensitivity").startswith("Plain VGG16 sees nothing changed. VGG+Mask")
 
 
 def test_the_silhouette_is_the_same_for_two_films_of_one_mask(models, report):

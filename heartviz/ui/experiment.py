@@ -97,15 +97,16 @@ def outcome(report: Report, made: Experiment) -> str:
         rows += (
             f'<tr><th scope="row">{plots.ARM_NAMES[arm]}</th><td>{panels.percent(before)}</td>'
             f"<td><b>{panels.percent(after)}</b></td><td>{100 * (after - before):+.0f} points</td>"
-            f"<td>{escape(answer)}</td><td>{panels.percent(made.promised[arm])}</td></tr>"
+            f"<td>{escape(answer)}</td>"
+            f"<td>{panels.percent(made.promised[arm])}</td><td>{panels.percent(made.chance[arm])}</td></tr>"
         )
     return (
         f'<p class="hv-finding" role="status">{escape(describe_experiment(made, report.explanation.method))}</p>'
         f'<div class="hv-shares hv-scroll" tabindex="0" role="region" aria-label="Before and after">'
         f'<table data-testid="outcome"><thead><tr><th scope="col">Model</th>'
         f'<th scope="col">{escape(made.target_class)} before</th><th scope="col">after</th><th scope="col">change</th>'
-        f'<th scope="col">answer</th><th scope="col">its map promised: {quantity} where the film changed '
-        f"({panels.percent(made.chance)} of the picture)</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<th scope="col">answer</th><th scope="col">its map promised: {quantity} where its picture '
+        f'changed</th><th scope="col">share of its picture that changed</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
