@@ -105,8 +105,8 @@ def outcome(report: Report, made: Experiment) -> str:
         f'<div class="hv-shares hv-scroll" tabindex="0" role="region" aria-label="Before and after">'
         f'<table data-testid="outcome"><thead><tr><th scope="col">Model</th>'
         f'<th scope="col">{escape(made.target_class)} before</th><th scope="col">after</th><th scope="col">change</th>'
-        f'<th scope="col">answer</th><th scope="col">its map promised: {quantity} where its picture '
-        f'changed</th><th scope="col">share of its picture that changed</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col">answer</th><th scope="col">its map promised: {quantity} where its picture changed</th>'
+        f'<th scope="col">share of its picture that changed</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
