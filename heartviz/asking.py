@@ -132,6 +132,7 @@ def ask(
     clock: Clock,
     tell: Progress,
 ) -> Asked:
+    """The later stages of one film: pictures shown, answers, maps. Whoever calls it holds the models' lock."""
     film = Shown(picture, segmentation)
     tell(0.5, "Asking both models")
     passes = Passes(models, film.pictures)
@@ -163,6 +164,7 @@ def explain_question(passes: Passes, film: Shown, asked: Question, clock: Clock,
 
 
 def tell_part(tell: Progress, place: int, words: str, done: float) -> None:
+    """Tells how much of both models' work is done when this share of the model at `place` is."""
     tell((place + done) / len(ARMS), words)
 
 
@@ -207,11 +209,12 @@ def ask_models(
     task: str,
     target_class: str | None = None,
     gradient_for: GradientFor = "picture_seen",
+    method: str = DEFAULT_METHOD,
 ) -> Asked:
-    """Both models' answers, sensitivity maps and pictures seen, of a film (stretched contrast) with known outlines.
+    """Both models' answers, maps by `method` and pictures seen, of a film (stretched contrast) with known outlines.
 
     The three fields of a Report: predictions, explanation, pictures_seen.
     """
     with models.lock:
-        question = Question(task, target_class, gradient_for, DEFAULT_METHOD)
+        question = Question(task, target_class, gradient_for, method)
         return ask(models, picture, segmentation, question, Clock(), silent)

@@ -23,7 +23,8 @@ from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, Arm, DimCurve, Experiment, Prediction, Report
 from heartviz.weights import Models
 
-CHANGED_BY = 0.01
+CHANGED_BY = 0.01  # of the gray range: from here on a pixel counts as changed
+NOT_CHANGED_BY = 1e-4  # a picture that nowhere differs by more is the same picture
 DIM_RATIOS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
@@ -41,21 +42,25 @@ def run_experiment(report: Report, models: Models, name: str, strength: float | 
         raise ValueError(f"Strength is {strength:g}: give 0 to 1.")
     explanation, heart_mask = report.explanation, report.segmentation.heart_mask
     scene = _open_scene(report)
-    changed = intervention.apply(scene, strength)
+    picture = intervention.apply(scene, strength)
     if intervention.instead_of_dimming:
-        shown = dict.fromkeys(ARMS, scene.frame.to_model(changed))
+        shown = dict.fromkeys(ARMS, scene.frame.to_model(picture))
     else:
-        shown = pictures_seen(changed, heart_mask, scene.frame)
+        shown = pictures_seen(picture, heart_mask, scene.frame)
     after = {arm: _predict(models, explanation.task, arm, shown[arm][None])[0] for arm in ARMS}
     usual = pictures_seen(scene.picture, heart_mask, scene.frame)
-    changed_masks = {arm: np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) > CHANGED_BY for arm in ARMS}
+    differs = {arm: np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) for arm in ARMS}
+    changed = {arm: differs[arm] > CHANGED_BY for arm in ARMS}
+    # What VGG+Mask is shown is dimmed to 0.2 where the change may lie: its own difference would hide a faint one there.
+    changed_mask = changed["plain"] | changed["mask"]
+    changed_masks = {arm: changed_mask & (differs[arm].max() > NOT_CHANGED_BY) for arm in ARMS}
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
     return Experiment(
         name=name,
         strength=strength,
         task=explanation.task,
         target_class=explanation.target_class,
-        picture=changed,
+        picture=picture,
         changed_masks=changed_masks,
         pictures_seen={arm: scene.frame.to_original(shown[arm]) for arm in ARMS},
         before=dict(report.predictions[explanation.task]),
@@ -104,7 +109,8 @@ def draw_dim_curve(report: Report, models: Models, ratios: Sequence[float] = DIM
 def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_]) -> Report:
     """The report with another heart mask (H, W): ratio, what VGG+Mask sees, answers and maps follow.
 
-    Nothing is segmented. Raises SegmentationError for an empty mask, ValueError for one of another size.
+    The maps are made by the report's own method; nothing is segmented. Raises SegmentationError for an empty mask,
+    ValueError for one of another size.
     """
     if heart_mask.shape != report.radiograph.pixels.shape:
         raise ValueError(f"Mask is {heart_mask.shape}, the film is {report.radiograph.pixels.shape}.")
@@ -120,6 +126,7 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         explanation.task,
         explanation.target_class,
         explanation.gradient_for,
+        explanation.method,
     )
     return replace(
         report,

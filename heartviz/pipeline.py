@@ -1,4 +1,4 @@
-"""The only place where the stages are chained: a film and the models in, a Report out."""
+"""The only place where the stages are chained: a film and the models in, a Report out; `asking` has the later ones."""
 
 import os
 from dataclasses import replace

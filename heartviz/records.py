@@ -205,8 +205,9 @@ class Experiment(_Frozen):
     """What both models say of a film after one intervention, beside what they said before.
 
     `picture` is the changed film, float32 (H, W), contrast stretched; `pictures_seen` is arm to what the network was
-    then shown, on the film. `changed_masks` is arm to where that differs by more than 0.01 of the gray range from what
-    it usually sees; `promised` to the share of the map's absolute values there, `chance` to the share of the picture.
+    then shown, on the film. `changed_masks` is arm to where either of these differs by more than 0.01 of the gray range
+    from the usual one, empty for a model whose own picture stays as it was; `promised` to the share of its map's
+    absolute values there, `chance` to the share of the picture.
     """
 
     name: str

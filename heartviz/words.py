@@ -162,7 +162,7 @@ def describe_experiment(experiment: Experiment, method: str) -> str:
         before, after = (100 * answer.probabilities[experiment.target_class] for answer in answers)
         moved = (
             f"{name} gave {experiment.target_class} {before:.0f} % and gives it {after:.0f} % now "
-            f"({after - before:+.0f} points)"
+            f"({describe_points(experiment, arm)})"
         )
         promised = experiment.promised[arm]
         promise = (
@@ -171,6 +171,15 @@ def describe_experiment(experiment: Experiment, method: str) -> str:
         )
         said.append(f"{moved}{'' if math.isnan(promised) else promise}.")
     return " ".join(sentence[0].upper() + sentence[1:] for sentence in said)
+
+
+def describe_points(experiment: Experiment, arm: Arm) -> str:
+    """The change of the class's probability in points, between the whole percents that are shown: "-3 points"."""
+    before, after = (
+        round(100 * answers[arm].probabilities[experiment.target_class])
+        for answers in (experiment.before, experiment.after)
+    )
+    return f"{after - before:+d} points" if after != before else "0 points"
 
 
 def _compare(ratio: float) -> str:

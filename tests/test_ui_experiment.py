@@ -6,7 +6,7 @@ import pytest
 
 from heartviz.errors import SegmentationError
 from heartviz.interventions.catalogue import INTERVENTIONS
-from heartviz.ui import edit, experiment
+from heartviz.ui import edit, experiment, maps
 from heartviz.ui.held import Shelf
 from heartviz.ui.session import Session
 from tests.drawn_report import FakeCompute, make_report
@@ -57,7 +57,7 @@ def test_an_experiment_shows_before_after_change_and_promise(compute, report):
         "25 %",
         "-42 points",
         "VSD to Normal",
-        "+0 points",
+        "<td>0 points</td>",
         "<td>50 %</td><td>40 %</td>",
         "<td>25 %</td><td>40 %</td>",
     ):
@@ -83,7 +83,10 @@ def test_a_failed_experiment_says_so_and_keeps_the_film(compute, report):
 
     compute.experiment = compute.draw_dim_curve = fail
     held = Shelf().keep(report)
-    assert "No room." in experiment.experiment(compute.engine(), held, "blur_lungs", None)["outcome"]
+    failed = experiment.experiment(compute.engine(), held, "blur_lungs", None)
+    assert "No room." in failed["outcome"]
+    # No picture of the experiment before it stays beside the reason.
+    assert failed["after_plain"] is failed["after_mask"] is None
     assert "No room." in experiment.draw_curve(compute.engine(), held)["curve_words"]
     assert held.report is report
 
@@ -130,6 +133,20 @@ def test_an_edit_that_is_refused_leaves_the_heart_as_it_was(compute, report, ses
     assert "The edited heart is empty" in said
     assert held.edited is None
     assert "No film to edit" in edit.edit_heart(compute.engine(), session, None, np.zeros_like)
+
+
+def test_an_edited_heart_outlasts_other_maps_and_their_controls(compute, report, session):
+    held = session.shelf.keep(report)
+    edit.edit_heart(compute.engine(), session, held, lambda mask: np.roll(mask, 2, axis=1))
+    drawn = held.edited.segmentation.heart_mask
+
+    def tell(done, words):
+        pass
+
+    maps.explain_held(compute.engine(), session.shelf, held, "congenital", "ASD", "picture_seen", "grad_cam", tell)
+    assert held.edited.explanation.method == "grad_cam"
+    maps.add_controls(compute.engine(), session.shelf, held, True, tell)
+    np.testing.assert_array_equal(held.edited.segmentation.heart_mask, drawn)
 
 
 def test_a_new_film_forgets_the_edit_and_a_forgotten_film_everything(compute, report, session):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -43,13 +44,21 @@ class Intervention:
 
 
 def _lungs(scene: Scene, change: Callable[[Picture, regions.Mask], Picture]) -> Picture:
-    segmentation = scene.segmentation
-    return change(scene.picture, segmentation.lungs_mask & ~segmentation.heart_mask)
+    """The lungs changed and the heart exactly as it was: a removal reaches a little past its mask."""
+    heart_mask, lungs_mask = scene.segmentation.heart_mask, scene.segmentation.lungs_mask
+    return np.where(heart_mask, scene.picture, change(scene.picture, lungs_mask & ~heart_mask))
+
+
+@cache
+def _draw_donor() -> tuple[Picture, regions.Mask, regions.Mask, regions.Mask]:
+    """A drawn, healthy chest in stretched contrast, its heart, left and right lung; drawn once."""
+    pixels, heart_mask, left_mask, right_mask = draw_chest(DONOR_SEED)
+    return stretch_contrast(pixels), heart_mask, left_mask, right_mask
 
 
 def _swap_lungs(scene: Scene) -> Picture:
-    pixels, heart_mask, left_mask, right_mask = draw_chest(DONOR_SEED)
-    donor, picture = stretch_contrast(pixels), scene.picture
+    donor, heart_mask, left_mask, right_mask = _draw_donor()
+    picture = scene.picture
     own = scene.segmentation
     for mask, other_mask in ((own.left_lung_mask, left_mask), (own.right_lung_mask, right_mask)):
         picture = regions.swap_region(picture, mask & ~own.heart_mask, donor, other_mask & ~heart_mask)
@@ -88,7 +97,7 @@ INTERVENTIONS: Mapping[str, Intervention] = MappingProxyType(
         ),
         "remove_lungs": Intervention(
             "Remove the lungs",
-            "Both lungs filled in smoothly from what is around them.",
+            "Both lungs filled in smoothly from what is around them; the heart is left alone.",
             lambda scene, _: _lungs(scene, regions.remove_region),
         ),
         "blur_lungs": Intervention(
@@ -103,7 +112,7 @@ INTERVENTIONS: Mapping[str, Intervention] = MappingProxyType(
         ),
         "remove_heart": Intervention(
             "Remove the heart",
-            "The heart filled in smoothly from what is around it.",
+            "The heart, and 1 % of the film around it, filled in smoothly from what is around them.",
             lambda scene, _: regions.remove_region(scene.picture, scene.segmentation.heart_mask),
         ),
         "blur_heart": Intervention(

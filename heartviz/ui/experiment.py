@@ -17,7 +17,7 @@ from heartviz.ui.held import HeldReport
 from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
 from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
-from heartviz.words import METHOD_WORDS, describe_experiment
+from heartviz.words import METHOD_WORDS, describe_experiment, describe_points
 
 View = dict[str, Any]
 FIRST = "blur_lungs"
@@ -77,7 +77,8 @@ def experiment(engine: Engine, held: HeldReport | None, name: str, strength: flo
     try:
         made = engine.experiment(report, name, strength if INTERVENTIONS[name].knob else None)
     except Exception as error:
-        return {"outcome": panels.error_banner(words_of(error), "This experiment could not be made.")}
+        banner = panels.error_banner(words_of(error), "This experiment could not be made.")
+        return {**{f"after_{arm}": None for arm in ARMS}, "outcome": banner}
     view: View = {"outcome": outcome(report, made)}
     for arm in ARMS:
         after = plots.plot_picture_seen(made.pictures_seen[arm], report.segmentation.heart_mask)
@@ -96,7 +97,7 @@ def outcome(report: Report, made: Experiment) -> str:
         answer = f"{made.before[arm].label} to {made.after[arm].label}" if turned else made.after[arm].label
         rows += (
             f'<tr><th scope="row">{plots.ARM_NAMES[arm]}</th><td>{panels.percent(before)}</td>'
-            f"<td><b>{panels.percent(after)}</b></td><td>{100 * (after - before):+.0f} points</td>"
+            f"<td><b>{panels.percent(after)}</b></td><td>{describe_points(made, arm)}</td>"
             f"<td>{escape(answer)}</td>"
             f"<td>{panels.percent(made.promised[arm])}</td><td>{panels.percent(made.chance[arm])}</td></tr>"
         )

@@ -127,8 +127,10 @@ def explain_held(
     target_class = target_class if target_class in TASK_CLASSES[task] else report.predictions[task]["mask"].label
     try:
         explained = engine.explain(report, task, target_class, gradient_for, method, progress)
-        report = replace(report, explanation=explained)
+        report, edited = replace(report, explanation=explained), held.edited
         shelf.keep(report, held)
+        if edited is not None:
+            shelf.keep_edited(engine.replace_heart(report, edited.segmentation.heart_mask), held)
         return report, ""
     except Exception as error:
         shelf.forget(held)
@@ -145,7 +147,9 @@ def add_controls(engine: Engine, shelf: Shelf, held: HeldReport | None, wanted: 
     try:
         if not report.explanation.controls:
             report = replace(report, explanation=engine.add_controls(report, progress))
+            edited = held.edited
             shelf.keep(report, held)
+            shelf.keep_edited(edited, held)
         return show_controls(report)
     except Exception as error:
         return {"control_words_plain": panels.error_banner(words_of(error), "The controls could not be computed.")}
