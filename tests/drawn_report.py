@@ -25,7 +25,7 @@ from heartviz.records import (
     Report,
     Segmentation,
 )
-from heartviz.ui import Engine, ModelCard
+from heartviz.ui import Engine, ModelCard, analyze
 
 PROBABILITIES = {
     "congenital": {"plain": (0.62, 0.21, 0.12, 0.05), "mask": (0.18, 0.67, 0.11, 0.04)},
@@ -123,6 +123,24 @@ def make_report(radiograph: Radiograph | None = None, segmentation: Segmentation
         models={"segmenter": "ab" * 32, "congenital_mask": "cd" * 32},
         seconds={"segment": 0.41, "classify": 0.35, "explain": 0.92},
     )
+
+
+def is_cleared(view: dict) -> bool:
+    """Whether nothing of a film is left on the Analyze page."""
+    return (
+        view["held"] is None
+        and view["results"]["visible"] is False
+        and all(view[name] is None for name in analyze._SHOWN)
+    )
+
+
+def raiser(error: Exception):
+    """A function that fails with this error, whatever it is asked."""
+
+    def fail(*_):
+        raise error
+
+    return fail
 
 
 class FakeCompute:

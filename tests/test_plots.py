@@ -67,6 +67,14 @@ def test_unseen_pixels_are_striped_and_seen_ones_are_gray():
     assert np.unique(picture[320:]).tolist() == [64]  # round(0.25 * 255) = round(63.75) = 64
 
 
+def test_a_cut_picture_is_the_box_that_was_seen():
+    seen, heart = np.full(SIZE, np.nan, np.float32), np.zeros(SIZE, bool)
+    seen[20:120, 10:60] = 0.25
+    picture = plots.plot_picture_seen(seen, heart, cut=True)
+    assert picture.shape == (768, 384, 3)  # 100 x 50 px, the longer side enlarged to the least that is shown
+    assert np.unique(picture).tolist() == [64]
+
+
 def test_both_maps_share_one_scale():
     rows = np.linspace(0.0, 1.0, SIZE[0])[:, None] * np.ones(SIZE)
     explanation, segmentation = explanation_of(rows, 0.25 * rows)

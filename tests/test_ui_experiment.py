@@ -143,7 +143,8 @@ def test_an_edited_heart_outlasts_other_maps_and_their_controls(compute, report,
     def tell(done, words):
         pass
 
-    maps.explain_held(compute.engine(), session.shelf, held, "congenital", "ASD", "picture_seen", "grad_cam", tell)
+    choice = maps.MapChoice("congenital", "ASD", "picture_seen", "grad_cam")
+    maps.explain_held(compute.engine(), session.shelf, held, choice, tell)
     assert held.edited.explanation.method == "grad_cam"
     maps.add_controls(compute.engine(), session.shelf, held, True, tell)
     np.testing.assert_array_equal(held.edited.segmentation.heart_mask, drawn)

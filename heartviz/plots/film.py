@@ -36,8 +36,16 @@ def plot_overlay(report: Report) -> RGB:
     return _write(picture, labels)
 
 
-def plot_picture_seen(picture_seen: FloatImage, heart_mask: NDArray[np.bool_]) -> RGB:
-    """What a network was shown, laid back on the film, the heart outlined; hatched where nothing was shown."""
+def plot_picture_seen(picture_seen: FloatImage, heart_mask: NDArray[np.bool_], cut: bool = False) -> RGB:
+    """What a network was shown, laid back on the film, the heart outlined; hatched where nothing was shown.
+
+    With `cut` only the box of the film that the network was shown.
+    """
+    if cut:
+        seen = np.isfinite(picture_seen)
+        rows, cols = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        picture_seen, heart_mask = picture_seen[box], heart_mask[box]
     picture = paint_gray(picture_seen, display_size(picture_seen.shape))
     draw_outline(picture, heart_mask, HEART_COLOUR, thin=True)
     return picture

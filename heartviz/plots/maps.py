@@ -113,6 +113,9 @@ def plot_strip(curve: DimCurve) -> RGB:
     size = (LAYER_TILE_PX, LAYER_TILE_PX)
     rows = [[_paint_map(values, top, False, size) for values in curve.maps[arm]] for arm in ARMS]
     pictures = [paint_gray(picture, size) for picture in curve.pictures]
+    for picture, ratio in zip(pictures, curve.ratios, strict=True):
+        for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            cv2.putText(picture, f"x {ratio:g}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, width, cv2.LINE_AA)
     gap = [(4, 4), (4, 4), (0, 0)]
     return np.vstack([np.hstack([np.pad(tile, gap, constant_values=24) for tile in row]) for row in (pictures, *rows)])
 

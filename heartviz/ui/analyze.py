@@ -73,17 +73,14 @@ def explain_again(
     engine: Engine,
     shelf: Shelf,
     held: HeldReport | None,
-    task: str,
-    target_class: str | None,
-    gradient_for: GradientFor,
-    method: str = DEFAULT_METHOD,
+    choice: maps.MapChoice,
     progress: Progress = lambda done, words: None,
 ) -> View:
     """The page with other maps of the film it holds, or a cleared page with the reason why there are none."""
-    report, reason = maps.explain_held(engine, shelf, held, task, target_class, gradient_for, method, progress)
+    report, reason = maps.explain_held(engine, shelf, held, choice, progress)
     if report is None:
         return clear_page(panels.error_banner(reason))
-    return {**show_report(engine, report, task), "held": held}
+    return {**show_report(engine, report, choice.task), "held": held}
 
 
 def clear_page(status: str) -> View:
@@ -211,16 +208,13 @@ def _wire(
 
     def on_maps(
         held: HeldReport | None,
-        chosen_task: str,
-        target: str | None,
-        basis: GradientFor,
-        method: str,
+        *chosen: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
         def tell(done: float, words: str) -> None:
             progress(done, desc=words)
 
-        return by_component(explain_again(engine, shelf, held, chosen_task, target, basis, method, tell))
+        return by_component(explain_again(engine, shelf, held, maps.MapChoice(*chosen), tell))
 
     def on_task(
         held: HeldReport | None,

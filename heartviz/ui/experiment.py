@@ -43,7 +43,7 @@ def open_page(held: HeldReport | None) -> View:
     if report is None:
         return {**view, "about": ""}
     for arm in ARMS:
-        seen = plots.plot_picture_seen(report.pictures_seen[arm], report.segmentation.heart_mask)
+        seen = plots.plot_picture_seen(report.pictures_seen[arm], report.segmentation.heart_mask, cut=True)
         alt = f"What {plots.ARM_NAMES[arm]} sees of the film, unchanged."
         view[f"before_{arm}"] = gr.update(value=seen, alt_text=alt)
     return {**view, "about": about_film(report, edited=held is not None and held.edited is not None)}
@@ -58,7 +58,8 @@ def about_film(report: Report, edited: bool) -> str:
         f'<p class="hv-caption">Film: {escape(report.radiograph.description)}, with {heart}. Question: '
         f"<b>{escape(TASK_NAMES[explanation.task])}</b>, class <b>{escape(explanation.target_class)}</b>; promise: the "
         f"{escape(METHOD_WORDS[explanation.method].label)} map. All are those of the Analyze page. "
-        f"{escape(TASK_NOTES[explanation.task])}</p>"
+        f"{escape(TASK_NOTES[explanation.task])} A changed film is unlike any that the models learnt from: what "
+        "they say of it shows what they react to, not what is so.</p>"
     )
 
 
@@ -81,7 +82,7 @@ def experiment(engine: Engine, held: HeldReport | None, name: str, strength: flo
         return {**{f"after_{arm}": None for arm in ARMS}, "outcome": banner}
     view: View = {"outcome": outcome(report, made)}
     for arm in ARMS:
-        after = plots.plot_picture_seen(made.pictures_seen[arm], report.segmentation.heart_mask)
+        after = plots.plot_picture_seen(made.pictures_seen[arm], report.segmentation.heart_mask, cut=True)
         alt = f"What {plots.ARM_NAMES[arm]} sees after: {INTERVENTIONS[name].label}."
         view[f"after_{arm}"] = gr.update(value=after, alt_text=alt)
     return view
@@ -151,7 +152,7 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
         parts["about"] = gr.HTML()
         with gr.Column(elem_classes="hv-panel"):
             gr.HTML("<h2>1. Change the film, ask again</h2>")
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_classes="hv-bench"):
                 with gr.Column(scale=2, min_width=280):
                     choices = [(of.label, name) for name, of in INTERVENTIONS.items()]
                     name = gr.Dropdown(choices, value=FIRST, label="Change", filterable=False)
@@ -194,10 +195,12 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
     inputs = [session.held, name, parts["strength"]]
     opened = tab.select(by_component(open_page), [session.held], show_progress="hidden", **queue)
     opened.then(edit.open, [session.held], edit.outputs, show_progress="hidden", **MODEL_QUEUE)
+    opened.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     chosen = name.input(by_component(choose), [name], show_progress="hidden", **queue)
     chosen.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     for event in (run.click, parts["strength"].release):
         event(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     draw.click(by_component(make_curve), [session.held], show_progress_on=parts["curve_words"], **queue)
     for changed in edit.events:
-        changed.then(by_component(open_page), [session.held], show_progress="hidden", **queue)
+        anew = changed.then(by_component(open_page), [session.held], show_progress="hidden", **queue)
+        anew.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)

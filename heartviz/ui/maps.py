@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -109,24 +109,27 @@ def show_controls(report: Report) -> View:
     return view
 
 
+class MapChoice(NamedTuple):
+    """Which maps a person asks for; class None, or one that the task has not, is VGG+Mask's answer."""
+
+    task: str
+    target_class: str | None
+    gradient_for: GradientFor
+    method: str = DEFAULT_METHOD
+
+
 def explain_held(
-    engine: Engine,
-    shelf: Shelf,
-    held: HeldReport | None,
-    task: str,
-    target_class: str | None,
-    gradient_for: GradientFor,
-    method: str,
-    progress: Progress,
+    engine: Engine, shelf: Shelf, held: HeldReport | None, choice: MapChoice, progress: Progress
 ) -> tuple[Report | None, str]:
-    """The held report with other maps, nothing segmented again, or None and the reason; class None is VGG+Mask's."""
+    """The held report with other maps, nothing segmented again, or None and the reason."""
     report = held.report if held is not None else None
     if report is None:
         minutes = FORGET_AFTER_S / 60
         return None, f"A film is forgotten after {minutes:.0f} minutes, or when others need the memory. Drop it again."
-    target_class = target_class if target_class in TASK_CLASSES[task] else report.predictions[task]["mask"].label
+    if choice.target_class not in TASK_CLASSES[choice.task]:
+        choice = choice._replace(target_class=report.predictions[choice.task]["mask"].label)
     try:
-        explained = engine.explain(report, task, target_class, gradient_for, method, progress)
+        explained = engine.explain(report, *choice, progress)
         report, edited = replace(report, explanation=explained), held.edited
         shelf.keep(report, held)
         if edited is not None:
