@@ -1,4 +1,4 @@
-"""Both models asked about one film whose outlines are known: pictures shown, answers, maps, shares."""
+"""All models asked about one film whose outlines are known: pictures shown, answers, maps, shares."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heartviz.attribution.gradients import attribute_sensitivity, by_gray_of_film, to_gray_leaf
+from heartviz.attribution.gradients import attribute_sensitivity, to_gray_leaf
 from heartviz.attribution.methods import PictureMap, compute_map
 from heartviz.attribution.networks import PictureClassifier, borrow
-from heartviz.classify import pictures_seen, predict
+from heartviz.classify import gray_factors, pictures_seen, predict
 from heartviz.measure import measure_relevance_share
 from heartviz.preprocess import thorax_frame
 from heartviz.records import (
@@ -50,13 +50,13 @@ class Question(NamedTuple):
 
 
 class Shown:
-    """What both networks are shown of a film (stretched contrast) whose outlines are known, and where it lies."""
+    """What all networks are shown of a film (stretched contrast) whose outlines are known, and where it lies."""
 
     def __init__(self, picture: NDArray[np.float32], segmentation: Segmentation) -> None:
-        self.segmentation = segmentation
+        self.picture, self.segmentation = picture, segmentation
         heart_mask, lungs_mask = segmentation.heart_mask, segmentation.lungs_mask
         self.frame = thorax_frame(lungs_mask)
-        self.pictures = pictures_seen(picture, heart_mask, self.frame)
+        self.pictures = pictures_seen(picture, heart_mask, lungs_mask, self.frame)
 
     def regions(self) -> dict[str, NDArray[np.bool_]]:
         """Heart, lungs and elsewhere on the networks' picture, bool (h, w); they do not overlap."""
@@ -134,7 +134,7 @@ def ask(
 ) -> Asked:
     """The later stages of one film: pictures shown, answers, maps. Whoever calls it holds the models' lock."""
     film = Shown(picture, segmentation)
-    tell(0.5, "Asking both models")
+    tell(0.5, "Asking all models")
     passes = Passes(models, film.pictures)
     with clock.time("classify"):
         predictions = passes.predict_all()
@@ -144,7 +144,7 @@ def ask(
 
 
 def explain_question(passes: Passes, film: Shown, asked: Question, clock: Clock, tell: Progress) -> Explanation:
-    """Both arms' maps. The paper's sensitivity takes forward passes whose graph is kept: it costs a backward pass."""
+    """Every arm's maps. The paper's sensitivity takes forward passes whose graph is kept: it costs a backward pass."""
     maps = {}
     with clock.time("explain"):
         for place, arm in enumerate(ARMS):
@@ -164,24 +164,24 @@ def explain_question(passes: Passes, film: Shown, asked: Question, clock: Clock,
 
 
 def tell_part(tell: Progress, place: int, words: str, done: float) -> None:
-    """Tells how much of both models' work is done when this share of the model at `place` is."""
+    """Tells how much of every model's work is done when this share of the model at `place` is."""
     tell((place + done) / len(ARMS), words)
 
 
 def _describe(maps: Mapping[Arm, PictureMap], film: Shown, asked: Question) -> Explanation:
-    """Both maps laid back on the film, with their shares and a sentence.
+    """All maps laid back on the film, with their shares and a sentence.
 
     A value per unit of gray is for "picture_seen" per gray value that the network was shown; for "film" per the film's
-    own, which for VGG+Mask is 0.2 times as large outside the heart by the chain rule. Enlarged to the film, values stay
-    those of the network's pixels.
+    own, which for VGG+Mask is 0.2 times as large outside the heart by the chain rule, and for the hardened model
+    follows the gray that it is shown. Enlarged to the film, values stay those of the network's pixels.
     """
     task, target_class, gradient_for, method = asked
     heart_mask, lungs_mask = film.segmentation.heart_mask, film.segmentation.lungs_mask
+    by_film = METHOD_WORDS[method].by_gray and gradient_for == "film"
+    factors = gray_factors(film.picture, heart_mask, lungs_mask) if by_film else {}
     attributions = {}
     for arm, found in maps.items():
-        values = film.frame.to_original(found.values)
-        if METHOD_WORDS[method].by_gray and gradient_for == "film" and arm == "mask":
-            values = by_gray_of_film(values, heart_mask)
+        values = film.frame.to_original(found.values) * factors.get(arm, np.float32(1))
         attributions[arm] = Attribution(values, method, arm, target_class, gradient_for, found.gap, found.message)
     shares, positive = (
         {arm: measure_relevance_share(attributions[arm].values, heart_mask, lungs_mask, part) for arm in ARMS}
@@ -211,7 +211,7 @@ def ask_models(
     gradient_for: GradientFor = "picture_seen",
     method: str = DEFAULT_METHOD,
 ) -> Asked:
-    """Both models' answers, maps by `method` and pictures seen, of a film (stretched contrast) with known outlines.
+    """Every model's answers, maps by `method` and pictures seen, of a film (stretched contrast) with known outlines.
 
     The three fields of a Report: predictions, explanation, pictures_seen.
     """

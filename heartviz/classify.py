@@ -7,19 +7,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heartviz.masks import dim_outside
+from heartviz.masks import dim_outside, level_gain, level_lungs
 from heartviz.preprocess import Frame
 from heartviz.records import Arm, Prediction
 
 
 def pictures_seen(
-    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], frame: Frame
+    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_], frame: Frame
 ) -> dict[Arm, NDArray[np.float32]]:
-    """The thorax as plain VGG16 sees it, and with gray values outside the heart times 0.2 as VGG+Mask sees it.
+    """The thorax as plain VGG16 sees it; with gray values outside the heart times 0.2 as VGG+Mask sees it; and heart
+    and levelled lungs on black as the hardened model sees it.
 
     `picture` is the film with stretched contrast (H, W); the results are at the frame's model size, 0..1.
     """
-    return {"plain": frame.to_model(picture), "mask": frame.to_model(dim_outside(picture, heart_mask))}
+    return {
+        "plain": frame.to_model(picture),
+        "mask": frame.to_model(dim_outside(picture, heart_mask)),
+        "hardened": frame.to_model(level_lungs(picture, heart_mask, lungs_mask)),
+    }
+
+
+def gray_factors(
+    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]
+) -> dict[Arm, NDArray[np.float32]]:
+    """How many times the film's own gray (H, W) each model is shown: a gradient by the film's gray is so much larger.
+
+    The hardened model's is that of the straight line its lungs are levelled by; that a pixel moves the line a little,
+    and that gray is clipped, is left out.
+    """
+    return {
+        "plain": np.ones_like(picture),
+        "mask": dim_outside(np.ones_like(picture), heart_mask),
+        "hardened": level_gain(picture, heart_mask, lungs_mask),
+    }
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""Experiments on a film already analysed: change it, dim it, edit its heart, and ask both models again.
+"""Experiments on a film already analysed: change it, dim it, edit its heart, and ask all models again.
 
 The film is never segmented again: outlines and frame stay those of the report, or those that a person drew.
 """
@@ -29,7 +29,7 @@ DIM_RATIOS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
 def run_experiment(report: Report, models: Models, name: str, strength: float | None = None) -> Experiment:
-    """What both models say after the intervention `name`, for the task and class that the report's maps explain.
+    """What all models say after the intervention `name`, for the task and class that the report's maps explain.
 
     `strength` is the knob's place in 0..1, by default where it starts. Raises ValueError for an unknown name or a
     strength outside 0..1.
@@ -40,20 +40,22 @@ def run_experiment(report: Report, models: Models, name: str, strength: float | 
     strength = intervention.start if strength is None else float(strength)
     if not 0 <= strength <= 1:
         raise ValueError(f"Strength is {strength:g}: give 0 to 1.")
-    explanation, heart_mask = report.explanation, report.segmentation.heart_mask
+    explanation, segmentation = report.explanation, report.segmentation
+    heart_mask, lungs_mask = segmentation.heart_mask, segmentation.lungs_mask
     scene = _open_scene(report)
     picture = intervention.apply(scene, strength)
     if intervention.instead_of_dimming:
         shown = dict.fromkeys(ARMS, scene.frame.to_model(picture))
     else:
-        shown = pictures_seen(picture, heart_mask, scene.frame)
+        shown = pictures_seen(picture, heart_mask, lungs_mask, scene.frame)
     after = {arm: _predict(models, explanation.task, arm, shown[arm][None])[0] for arm in ARMS}
-    usual = pictures_seen(scene.picture, heart_mask, scene.frame)
+    usual = pictures_seen(scene.picture, heart_mask, lungs_mask, scene.frame)
     differs = {arm: np.abs(scene.frame.to_original(shown[arm] - usual[arm], 0.0)) for arm in ARMS}
     changed = {arm: differs[arm] > CHANGED_BY for arm in ARMS}
     # What VGG+Mask is shown is dimmed to 0.2 where the change may lie: its own difference would hide a faint one there.
     changed_mask = changed["plain"] | changed["mask"]
     changed_masks = {arm: changed_mask & (differs[arm].max() > NOT_CHANGED_BY) for arm in ARMS}
+    changed_masks["hardened"] = changed["hardened"]
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
     return Experiment(
         name=name,
@@ -71,7 +73,7 @@ def run_experiment(report: Report, models: Models, name: str, strength: float | 
 
 
 def draw_dim_curve(report: Report, models: Models, ratios: Sequence[float] = DIM_RATIOS) -> DimCurve:
-    """Both models' probability and sensitivity map of the class explained, at each ratio of gray outside the heart.
+    """Every model's probability and sensitivity map of the class explained, at each ratio of gray outside the heart.
 
     All ratios go through a network at once: some 60 MB a ratio.
     """

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from heartviz.errors import WeightsError
-from heartviz.masks import HEART_OPENING_W, OUTSIDE_GRAY_RATIO, SMOOTHING_SIGMA_PX
+from heartviz.masks import HEART_OPENING_W, LEVEL_MEDIAN, LEVEL_SPREAD, OUTSIDE_GRAY_RATIO, SMOOTHING_SIGMA_PX
 from heartviz.preprocess import (
     CLASSIFIER_SIZE_PX,
     CONTRAST_PERCENTILES,
@@ -38,6 +38,7 @@ PREPROCESSING = MappingProxyType(
         "smoothing_sigma_px": SMOOTHING_SIGMA_PX,
         "heart_opening_w": HEART_OPENING_W,
         "outside_gray_ratio": OUTSIDE_GRAY_RATIO,
+        "lungs_level": [LEVEL_MEDIAN, LEVEL_SPREAD],
     }
 )
 CLASSIFIERS: Mapping[str, tuple[str, Arm]] = MappingProxyType(

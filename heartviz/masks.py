@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 # Gray values outside the heart are multiplied by this (paper section 2.2.3).
 OUTSIDE_GRAY_RATIO = 0.2
+# Gray levels of the lungs in the picture of the hardened model: their median, and how far below it their tenth is.
+LEVEL_MEDIAN, LEVEL_SPREAD = 0.3, 0.12
 # Outlines are smoothed by this sigma, in px of the segmenter's picture, before they are enlarged.
 SMOOTHING_SIGMA_PX = 1.2
 # Tongues of the heart's mask thinner than twice this, in thorax widths, are cut off: they end in fat or diaphragm at
@@ -58,3 +60,35 @@ def dim_outside(
 ) -> NDArray[np.float32]:
     """A new picture with gray values outside the mask multiplied by `ratio`. Source: paper section 2.2.3."""
     return np.where(mask, picture, picture * np.float32(ratio)).astype(np.float32)
+
+
+def level_lungs(
+    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """A new picture (H, W): the heart as it is, the lungs beside it at one gray level on every film, the rest 0.
+
+    A straight line moves the lungs' median to 0.3 and their tenth percentile to 0.18: how bright a film's lungs are
+    and how strong its contrast is are gone, and vessels stay, as strong beside their surroundings as they are. The
+    lower half sets the line, because vessels, which are bright, hardly move it. Lungs of one gray value become 0.3.
+    """
+    beside = lungs_mask & ~heart_mask
+    median, gain = _lungs_line(picture, beside)
+    levelled = np.clip(LEVEL_MEDIAN + gain * (picture - median), 0, 1)
+    return np.where(heart_mask, picture, np.where(beside, levelled, 0)).astype(np.float32)
+
+
+def level_gain(
+    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """How many times the picture's gray `level_lungs` shows, (H, W): 1 in the heart, 0 outside heart and lungs."""
+    beside = lungs_mask & ~heart_mask
+    gain = _lungs_line(picture, beside)[1]
+    return np.where(heart_mask, 1, np.where(beside, gain, 0)).astype(np.float32)
+
+
+def _lungs_line(picture: NDArray[np.float32], beside: NDArray[np.bool_]) -> tuple[float, float]:
+    """The lungs' median gray, and the gain that brings their tenth percentile where it belongs."""
+    if not beside.any():
+        return 0.0, 1.0
+    tenth, median = (float(value) for value in np.percentile(picture[beside], (10, 50)))
+    return median, LEVEL_SPREAD / max(median - tenth, 1e-3)

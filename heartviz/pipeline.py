@@ -44,7 +44,7 @@ def analyze(
     method: str = DEFAULT_METHOD,
     progress: Progress | None = None,
 ) -> Report:
-    """The whole report of one film: outlines, cardiothoracic ratio, both tasks' predictions, both models' maps.
+    """The whole report of one film: outlines, cardiothoracic ratio, both tasks' predictions, every model's maps.
 
     The maps explain `target_class` of `task` by `method`; None takes the class that VGG+Mask predicts. `progress` is
     called with 0..1 and a few words. Raises RadiographError for input that cannot be read, SegmentationError where no
@@ -89,7 +89,7 @@ def explain(
     method: str = DEFAULT_METHOD,
     progress: Progress | None = None,
 ) -> Explanation:
-    """Both models' maps for another class, task, gradient or method of a film already analysed.
+    """Every model's maps for another class, task, gradient or method of a film already analysed.
 
     Nothing is segmented or predicted again. Raises ValueError for an unknown task, class or method.
     """
@@ -125,7 +125,7 @@ def add_controls(report: Report, models: Models, progress: Progress | None = Non
 
 
 def read_layers(report: Report, models: Models, task: str, layer: str) -> dict[Arm, NDArray[np.float32]]:
-    """What one convolution of both models puts out for a film already analysed, (channels, h, w) each.
+    """What one convolution of all models puts out for a film already analysed, (channels, h, w) each.
 
     `layer` is one of LAYERS. Raises ValueError for another.
     """

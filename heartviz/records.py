@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 FloatImage = NDArray[np.float32]
 BoolMask = NDArray[np.bool_]
-Arm = Literal["plain", "mask"]
+Arm = Literal["plain", "mask", "hardened"]
 GradientFor = Literal["picture_seen", "film"]
 
-ARMS: tuple[Arm, ...] = ("plain", "mask")
+ARMS: tuple[Arm, ...] = ("plain", "mask", "hardened")
 TASK_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"congenital": ("Normal", "VSD", "ASD", "TOF"), "heart_size": ("Normal", "Enlarged")}
 )
@@ -160,7 +160,7 @@ class RelevanceShare:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Both models' maps for one class of one task, their shares, and one sentence for the reader.
+    """Every model's maps for one class of one task, their shares, and one sentence for the reader.
 
     `shares` count absolute values, `positive_shares` only what speaks for the class; they are the same for maps that
     are never negative. `controls` is arm to "random_weights" and "edges"; empty until they are asked for.
@@ -202,7 +202,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Experiment(_Frozen):
-    """What both models say of a film after one intervention, beside what they said before.
+    """What all models say of a film after one intervention, beside what they said before.
 
     `picture` is the changed film, float32 (H, W), contrast stretched; `pictures_seen` is arm to what the network was
     then shown, on the film. `changed_masks` is arm to where either of these differs by more than 0.01 of the gray range
@@ -229,9 +229,9 @@ class Experiment(_Frozen):
 
 @dataclass(frozen=True)
 class DimCurve(_Frozen):
-    """Both models' answers while gray values outside the heart are dimmed: one point a ratio, 0 to 1.
+    """Every model's answers while gray values outside the heart are dimmed: one point a ratio, 0 to 1.
 
-    `probability` and `heart_share` (of the sensitivity) are arm to (n,); `pictures` (n, h, w) is what both networks
+    `probability` and `heart_share` (of the sensitivity) are arm to (n,); `pictures` (n, h, w) is what all networks
     saw, `maps` arm to their sensitivity (n, h, w).
     """
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from heartviz import __version__
-from heartviz.plots import plot_map_pair
+from heartviz.plots import plot_model_maps
 from heartviz.records import ARMS, Report
 from heartviz.words import METHOD_WORDS
 
@@ -76,7 +76,7 @@ def refusal_to_dict(reason: str, file: str) -> dict[str, Any]:
 
 
 def write_report(report: Report, file: str, folder: Path) -> None:
-    """Writes the three masks (0/255) and both maps (METHOD_ARM.png), all of the film's own size, then report.json."""
+    """Writes the three masks (0/255) and all maps (METHOD_ARM.png), all of the film's own size, then report.json."""
     folder.mkdir(parents=True, exist_ok=True)
     masks = {
         "heart_mask": report.segmentation.heart_mask,
@@ -85,7 +85,7 @@ def write_report(report: Report, file: str, folder: Path) -> None:
     }
     for name, mask in masks.items():
         _write_png(mask.astype(np.uint8) * 255, folder / f"{name}.png")
-    pair = plot_map_pair(report.explanation, report.segmentation, report.radiograph.pixels.shape)
+    pair = plot_model_maps(report.explanation, report.segmentation, report.radiograph.pixels.shape)
     for arm, picture in pair.pictures.items():
         _write_png(picture[..., ::-1], folder / f"{report.explanation.method}_{arm}.png")
     write_json(report_to_dict(report, file), folder)

@@ -1,4 +1,4 @@
-"""What the attribution methods are in words, and one plain sentence about what the two maps' shares mean."""
+"""What the attribution methods are in words, and one plain sentence about what the maps' shares mean."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report
 
-ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask"}
+ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "hardened": "the hardened model"}
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9
 # A share within a quarter of its area share is called "about as much as chance".
@@ -111,23 +111,24 @@ def describe_shares(
     unusable = [ARM_NAMES[arm] for arm, share in shares.items() if math.isnan(share.share["heart"])]
     if unusable:
         return f"The map of {' and of '.join(unusable)} is zero everywhere, so no share can be given for this film."
-    plain, mask = (shares[arm].share["heart"] / max(shares[arm].chance["heart"], 1e-9) for arm in ("plain", "mask"))
+    ratios = {arm: share.share["heart"] / max(share.chance["heart"], 1e-9) for arm, share in shares.items()}
+    plain, mask = ratios["plain"], ratios["mask"]
     parts = [
         f"{ARM_NAMES[arm]} has {100 * shares[arm].share['heart']:.0f} % of its {noun} in the heart, {_compare(ratio)}"
-        for arm, ratio in (("plain", plain), ("mask", mask))
+        for arm, ratio in ratios.items()
     ]
     if gradient_for == "film":
         meaning = (
-            "the two cannot be compared, for by the film's own gray values VGG+Mask's map is 0.2 times smaller outside "
-            "the heart by construction"
+            "they cannot be compared, for by the film's own gray values VGG+Mask's map is 0.2 times smaller outside "
+            "the heart by construction, and the hardened model's is zero outside heart and lungs"
         )
     elif mask > 1.15 * plain:
         meaning = f"on this film VGG+Mask's {noun} lies more in the heart than plain VGG16's" + _NO_PROOF
     elif plain > 1.15 * mask:
         meaning = f"on this film VGG+Mask's {noun} lies less in the heart than plain VGG16's" + _NO_PROOF
     else:
-        meaning = f"on this film the two models' {noun} lies in the heart about alike" + _NO_PROOF
-    sentence = f"{parts[0]}; {parts[1]}: {meaning}."
+        meaning = f"on this film the {noun} of plain VGG16 and VGG+Mask lies in the heart about alike" + _NO_PROOF
+    sentence = f"{'; '.join(parts)}: {meaning}."
     return sentence[0].upper() + sentence[1:]
 
 

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 
 from heartviz.errors import RadiographError, SegmentationError
-from heartviz.masks import dim_outside
+from heartviz.masks import dim_outside, level_lungs
 from heartviz.paper_results import ResultTable
 from heartviz.phantom import draw_chest
 from heartviz.records import (
+    ARMS,
     REGIONS,
     TASK_CLASSES,
     Attribution,
@@ -28,8 +29,12 @@ from heartviz.records import (
 from heartviz.ui import Engine, ModelCard, analyze
 
 PROBABILITIES = {
-    "congenital": {"plain": (0.62, 0.21, 0.12, 0.05), "mask": (0.18, 0.67, 0.11, 0.04)},
-    "heart_size": {"plain": (0.81, 0.19), "mask": (0.34, 0.66)},
+    "congenital": {
+        "plain": (0.62, 0.21, 0.12, 0.05),
+        "mask": (0.18, 0.67, 0.11, 0.04),
+        "hardened": (0.24, 0.55, 0.15, 0.06),
+    },
+    "heart_size": {"plain": (0.81, 0.19), "mask": (0.34, 0.66), "hardened": (0.41, 0.59)},
 }
 
 
@@ -76,7 +81,7 @@ def make_explanation(
 ) -> Explanation:
     """Drawn maps of both arms with their shares counted."""
     attributions, shares = {}, {}
-    for arm in ("plain", "mask"):
+    for arm in ARMS:
         values = make_map(segmentation, arm, target_class, gradient_for)
         attributions[arm] = Attribution(values, method, arm, target_class, gradient_for)
         heart = segmentation.heart_mask
@@ -117,8 +122,12 @@ def make_report(radiograph: Radiograph | None = None, segmentation: Segmentation
         radiograph=radiograph,
         segmentation=segmentation,
         cardiothoracic=CardiothoracicRatio(ratio, heart_cols, widest, thorax_cols, lowest),
-        pictures_seen={"plain": seen, "mask": dim_outside(seen, segmentation.heart_mask)},
-        predictions={task: {arm: make_prediction(task, arm) for arm in ("plain", "mask")} for task in TASK_CLASSES},
+        pictures_seen={
+            "plain": seen,
+            "mask": dim_outside(seen, segmentation.heart_mask),
+            "hardened": level_lungs(np.nan_to_num(seen), segmentation.heart_mask, segmentation.lungs_mask),
+        },
+        predictions={task: {arm: make_prediction(task, arm) for arm in ARMS} for task in TASK_CLASSES},
         explanation=make_explanation(segmentation),
         models={"segmenter": "ab" * 32, "congenital_mask": "cd" * 32},
         seconds={"segment": 0.41, "classify": 0.35, "explain": 0.92},
@@ -194,7 +203,7 @@ class FakeCompute:
 
     def read_layers(self, report, task, layer) -> dict:
         """Twenty channels, each of one gray."""
-        return {arm: np.ones((20, 8, 8), np.float32) * np.arange(20)[:, None, None] for arm in ("plain", "mask")}
+        return {arm: np.ones((20, 8, 8), np.float32) * np.arange(20)[:, None, None] for arm in ARMS}
 
     def experiment(self, report, name, strength) -> Experiment:
         """The film's upper half made black; VGG+Mask loses all its certainty, plain VGG16 nothing."""
@@ -206,9 +215,9 @@ class FakeCompute:
         task = report.explanation.task
         before = report.predictions[task]
         even = dict.fromkeys(TASK_CLASSES[task], 1 / len(TASK_CLASSES[task]))
-        after = {"plain": before["plain"], "mask": replace(before["mask"], probabilities=even, label="Normal")}
-        seen = dict.fromkeys(("plain", "mask"), picture)
-        promised = {"plain": 0.5, "mask": 0.25}
+        after = before | {"mask": replace(before["mask"], probabilities=even, label="Normal")}
+        seen = dict.fromkeys(ARMS, picture)
+        promised = {"plain": 0.5, "mask": 0.25, "hardened": 0.3}
         target = report.explanation.target_class
         masks, chance = dict.fromkeys(seen, changed), dict.fromkeys(seen, 0.4)
         return Experiment(name, strength or 0.0, task, target, picture, masks, seen, before, after, promised, chance)
@@ -216,11 +225,11 @@ class FakeCompute:
     def draw_dim_curve(self, report) -> DimCurve:
         """Three points."""
         ratios, values = np.array([0.0, 0.2, 1.0]), np.array([0.1, 0.5, 0.9])
-        both = {"plain": values, "mask": values[::-1]}
+        curves = {"plain": values, "mask": values[::-1], "hardened": values}
         pictures = np.random.default_rng(0).random((3, 16, 16), np.float32)
-        maps = {"plain": pictures, "mask": pictures}
+        maps = dict.fromkeys(ARMS, pictures)
         return DimCurve(
-            report.explanation.task, report.explanation.target_class, ratios, both, both, 0.2, pictures, maps
+            report.explanation.task, report.explanation.target_class, ratios, curves, curves, 0.2, pictures, maps
         )
 
     def replace_heart(self, report, heart_mask) -> Report:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from heartviz.attribution.gradients import attribute_sensitivity, by_gray_of_film, to_gray_leaf
+from heartviz.attribution.gradients import attribute_sensitivity, to_gray_leaf
 from heartviz.attribution.networks import borrow, contrast_logits, draw_random_weights
 
 
@@ -43,16 +43,6 @@ def test_mirrored_picture_and_mirrored_network_give_the_mirrored_map():
     weight = np.random.default_rng(0).normal(size=(4, 4))
     mirrored = attribute(Weighted(weight[:, ::-1].copy()))
     np.testing.assert_allclose(mirrored[:, ::-1], attribute(Weighted(weight)))
-
-
-def test_gradient_by_the_films_gray_is_a_fifth_outside_the_heart():
-    heart = np.zeros((4, 5), bool)
-    heart[1:3, 1:3] = True
-    values = np.arange(1, 21, dtype=np.float32).reshape(4, 5)
-    values[0, 0] = np.nan
-    film = by_gray_of_film(values, heart)
-    np.testing.assert_allclose(film[heart], values[heart])
-    np.testing.assert_allclose(film[~heart], 0.2 * values[~heart], rtol=1e-6)
 
 
 def test_contrast_logit_is_the_log_odds():

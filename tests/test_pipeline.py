@@ -10,7 +10,7 @@ import torch
 
 from heartviz import asking
 from heartviz.__main__ import main
-from heartviz.classify import pictures_seen
+from heartviz.classify import gray_factors, pictures_seen
 from heartviz.errors import RadiographError
 from heartviz.pipeline import add_controls, analyze, explain
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
@@ -47,7 +47,7 @@ def test_predictions_are_those_of_the_networks_called_plainly(models):
     """The kept graph and the shared trunk change no number."""
     report = analyze(picture(), models)
     frame = thorax_frame(LEFT_LUNG | RIGHT_LUNG)
-    shown = pictures_seen(stretch_contrast(picture()), HEART, frame)
+    shown = pictures_seen(stretch_contrast(picture()), HEART, LEFT_LUNG | RIGHT_LUNG, frame)
     for (task, arm), classifier in models.classifiers.items():
         with torch.inference_mode():
             logits = classifier.network(models.trunk(to_model_input(shown[arm]))[2])[0]
@@ -96,16 +96,16 @@ def test_another_method_redoes_nothing_but_its_maps(models, monkeypatch):
         explain(report, models, "congenital", "VSD", method="guess")
 
 
-def test_whose_gray_is_meant_matters_for_gradients_of_the_mask_arm_only(models):
+def test_whose_gray_is_meant_matters_for_gradients_only(models):
     report = analyze(picture(), models)
-    for method, factor in (("smoothgrad", 0.2), ("lrp_epsilon_plus_flat", 1.0)):
+    factors = gray_factors(stretch_contrast(picture()), HEART, LEFT_LUNG | RIGHT_LUNG)
+    assert (factors["mask"][~HEART] == np.float32(0.2)).all()
+    for method in ("smoothgrad", "lrp_epsilon_plus_flat"):
         seen, film = (explain(report, models, "congenital", "VSD", basis, method) for basis in ("picture_seen", "film"))
         for arm in ARMS:
-            mine, other = (explained.attributions[arm].values for explained in (film, seen))
-            outside = ~HEART & np.isfinite(other)
-            expected = (factor if arm == "mask" else 1.0) * other[outside]
-            np.testing.assert_allclose(mine[outside], expected, rtol=1e-5, atol=1e-12)
-            np.testing.assert_allclose(mine[HEART], other[HEART])
+            factor = factors[arm] if method == "smoothgrad" else 1.0
+            expected = factor * seen.attributions[arm].values
+            np.testing.assert_allclose(film.attributions[arm].values, expected, rtol=1e-5, atol=1e-12)
 
 
 def test_controls_are_the_same_method_untrained_and_the_pictures_edges(models):

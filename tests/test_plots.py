@@ -78,7 +78,7 @@ def test_a_cut_picture_is_the_box_that_was_seen():
 def test_both_maps_share_one_scale():
     rows = np.linspace(0.0, 1.0, SIZE[0])[:, None] * np.ones(SIZE)
     explanation, segmentation = explanation_of(rows, 0.25 * rows)
-    pair = plots.plot_map_pair(explanation, segmentation)
+    pair = plots.plot_model_maps(explanation, segmentation)
     # 99 % of the pixels are at most 0.98 in the stronger map and 0.25 in the other: with equal numbers of pixels,
     # 99.5 % of all lie below the stronger map's 99th percentile, 0.99.
     assert pair.scale_max == pytest.approx(0.99, abs=0.005)
@@ -93,7 +93,7 @@ def test_both_maps_share_one_scale():
 def test_a_flat_map_is_reported_and_never_stretched(flat, words):
     rng = np.random.default_rng(0)
     explanation, segmentation = explanation_of(flat, rng.random(SIZE))
-    pair = plots.plot_map_pair(explanation, segmentation)
+    pair = plots.plot_model_maps(explanation, segmentation)
     assert words in pair.flat["plain"]
     assert "mask" not in pair.flat
     inner = pair.pictures["plain"][5:40, 5:40].reshape(-1, 3)
@@ -102,7 +102,7 @@ def test_a_flat_map_is_reported_and_never_stretched(flat, words):
 
 def test_two_flat_maps_have_no_scale():
     explanation, segmentation = explanation_of(np.zeros(SIZE), np.full(SIZE, np.nan))
-    pair = plots.plot_map_pair(explanation, segmentation)
+    pair = plots.plot_model_maps(explanation, segmentation)
     assert set(pair.flat) == set(ARMS)
     assert np.isnan(pair.scale_max)
 
@@ -110,13 +110,13 @@ def test_two_flat_maps_have_no_scale():
 def test_a_single_bright_pixel_in_an_empty_map_still_has_a_scale():
     lone = np.zeros(SIZE)
     lone[100, 20] = 2.0
-    pair = plots.plot_map_pair(*explanation_of(lone, np.zeros(SIZE)))
+    pair = plots.plot_model_maps(*explanation_of(lone, np.zeros(SIZE)))
     assert pair.scale_max == 2.0
 
 
 def test_signed_maps_get_a_scale_symmetric_about_zero():
     ramp = np.linspace(-1.0, 1.0, SIZE[1])[None, :] * np.ones(SIZE)
-    pair = plots.plot_map_pair(*explanation_of(ramp, ramp))
+    pair = plots.plot_model_maps(*explanation_of(ramp, ramp))
     assert pair.signed
     left, right = (colour_at(pair.pictures["plain"], SIZE, 5, col) for col in (2, SIZE[1] - 3))
     assert left[2] > left[0]  # against the class: blue
@@ -129,7 +129,7 @@ def test_pixels_beside_unseen_ones_keep_their_value():
     values = np.full(SIZE, 0.5)
     values[:, 100:] = np.nan
     values[0, 0] = 0.0
-    pair = plots.plot_map_pair(*explanation_of(values, values))
+    pair = plots.plot_model_maps(*explanation_of(values, values))
     edge, inside = (colour_at(pair.pictures["plain"], SIZE, 20, col) for col in (98, 50))
     assert edge == inside
 

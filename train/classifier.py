@@ -1,6 +1,6 @@
-"""Train plain VGG16 and VGG+Mask on one task: `python -m train.classifier --task congenital --data DIR --out DIR`.
+"""Train the classifiers of one task: `python -m train.classifier --task congenital --data DIR --out DIR`.
 
-Both arms get the same films, budget and settings; only the picture differs. Heart size is learnt on the same arm's
+All arms get the same films, budget and settings; only the picture differs. Heart size is learnt on the same arm's
 congenital block 4, left as it is, so run congenital first.
 """
 
@@ -48,7 +48,7 @@ MADE_BY = [
 
 @dataclass(frozen=True)
 class Config:
-    """Train plain VGG16 and VGG+Mask on one task from cached trunk features."""
+    """Train plain VGG16, VGG+Mask and the hardened model on one task from cached trunk features."""
 
     task: str = field(metadata={"help": "what is learnt", "choices": tuple(TASK_CLASSES)})
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
@@ -56,6 +56,7 @@ class Config:
     segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
+    arms: tuple[str, ...] = field(default=ARMS, metadata={"help": "models that are trained", "choices": ARMS})
     train_groups: tuple[str, ...] = field(
         default=("both", "both", "contour", "contour", "vessels"),
         metadata={"help": "congenital: signs of each copy of a training film and class", "choices": SIGN_GROUPS},
@@ -92,6 +93,7 @@ def make_features(
     made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
     code = hash_files(MADE_BY)
     copies = config.train_groups if config.task == "congenital" else config.train_copies
+    asked = [config.task, copies, config.blank_band_w, config.arms]
     made = {}
     for number, split in enumerate(("train", "validation")):
         seed, training = config.seed + 100 * number, split == "train"
@@ -103,9 +105,9 @@ def make_features(
         of_split = films_of(films, splits, split)
         made[split] = cached(
             config.out / f"features_{config.task}_{split}.pt",
-            fingerprint(made_of, code, CLASSIFIER_SIZE_PX, config.task, copies, config.blank_band_w, seed, split),
+            fingerprint(made_of, code, CLASSIFIER_SIZE_PX, *asked, seed, split),
             lambda films=of_split, make=make_samples: compute_features(
-                films, make, *networks, blank_band_w=config.blank_band_w
+                films, make, *networks, blank_band_w=config.blank_band_w, arms=config.arms
             ),
         )
     return made
@@ -253,7 +255,7 @@ def score_groups(probabilities: NDArray, part: dict[str, Tensor], class_names: t
 
 
 def main(config: Config) -> None:
-    """Trains both arms and writes their weights and `TASK_results.json` into the run folder."""
+    """Trains the arms and writes their weights and `TASK_results.json` into the run folder."""
     if config.blank_band_w and config.task != "congenital":
         raise DataError("--blank-band-w is a control of the contour signs: use it with --task congenital.")
     class_names, accelerator = TASK_CLASSES[config.task], get_accelerator()
@@ -270,7 +272,7 @@ def main(config: Config) -> None:
         read = reader.predict_proba(features["validation"]["outline"].numpy())
         results["outline_reader"] = score_groups(read, features["validation"], class_names)
         accelerator.print("outline reader", json.dumps(results["outline_reader"]), flush=True)
-    for arm in ARMS:
+    for arm in config.arms:
         lower = [] if config.task == "congenital" else [config.out / f"congenital_{arm}.safetensors"]
         run[f"lower_{arm}_sha256"] = hash_files(lower)
         network, shared = train_arm(config, arm, features, imagenet, fingerprint(run, arm))

@@ -20,7 +20,7 @@ from heartviz.masks import keep_largest_part
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
-from heartviz.records import ARMS, TASK_CLASSES
+from heartviz.records import ARMS, TASK_CLASSES, Arm
 from heartviz.segment import segment_film
 from train.arithmetic import mixed_precision
 from train.augment import apply_affine, apply_gray, draw_affine, draw_gray
@@ -151,8 +151,9 @@ def compute_features(
     segmenter: VGGUNet,
     processes: int = 2,
     blank_band_w: float = 0.0,
+    arms: Sequence[Arm] = ARMS,
 ) -> dict[str, Tensor]:
-    """What training needs of each sample, in bfloat16: `plain` and `mask` trunk features after pooling (N, 256, h, w).
+    """What training needs of each sample: by arm its trunk features after pooling (N, 256, h, w), in bfloat16.
 
     A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 others),
     `film` (place in `films`), `group` (place in SIGN_GROUPS), and `outline`, the outline reader's features of the true
@@ -162,12 +163,17 @@ def compute_features(
     numbered = list(enumerate(films))
     groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
     work = partial(
-        _features_of_group, make_samples=make_samples, trunk=trunk, segmenter=segmenter, blank_band_w=blank_band_w
+        _features_of_group,
+        make_samples=make_samples,
+        trunk=trunk,
+        segmenter=segmenter,
+        blank_band_w=blank_band_w,
+        arms=arms,
     )
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         parts = [part for part in tqdm(pool.map(work, groups), total=len(groups), mininterval=30) if part]
     return {name: torch.cat([torch.from_numpy(part[name]) for part in parts]).squeeze() for name in parts[0]} | {
-        arm: torch.cat([torch.from_numpy(part[arm]).view(torch.bfloat16) for part in parts]) for arm in ARMS
+        arm: torch.cat([torch.from_numpy(part[arm]).view(torch.bfloat16) for part in parts]) for arm in arms
     }
 
 
@@ -177,20 +183,25 @@ def use_one_thread() -> None:
 
 
 def _features_of_group(
-    films: Sequence[NumberedFilm], make_samples: Callable, trunk: VGGTrunk, segmenter: VGGUNet, blank_band_w: float
+    films: Sequence[NumberedFilm],
+    make_samples: Callable,
+    trunk: VGGTrunk,
+    segmenter: VGGUNet,
+    blank_band_w: float,
+    arms: Sequence[Arm],
 ) -> dict[str, NDArray]:
-    rows: dict[str, list] = {name: [] for name in (*ARMS, "label", "severity", "source", "film", "group", "outline")}
+    rows: dict[str, list] = {name: [] for name in (*arms, "label", "severity", "source", "film", "group", "outline")}
     numbers = {film.film_id: number for number, film in films}
     for sample in make_samples(films, partial(segment_masks, trunk, segmenter)):
         heart_mask, lungs_mask = sample.found_masks[0], sample.found_masks[1] | sample.found_masks[2]
         if not (heart_mask.any() and lungs_mask.any()):
             continue
         picture = blank_band(sample.picture, sample.film, blank_band_w) if blank_band_w else sample.picture
-        pictures = pictures_seen(picture, heart_mask, thorax_frame(lungs_mask))
+        pictures = pictures_seen(picture, heart_mask, lungs_mask, thorax_frame(lungs_mask))
         with torch.inference_mode(), mixed_precision():
-            stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in ARMS])))[2]
+            stride4 = trunk(to_model_input(np.stack([pictures[arm] for arm in arms])))[2]
         pooled = torch.nn.functional.max_pool2d(stride4.float(), 2).bfloat16().contiguous()
-        for arm, features in zip(ARMS, pooled.view(torch.int16).numpy(), strict=True):
+        for arm, features in zip(arms, pooled.view(torch.int16).numpy(), strict=True):
             rows[arm].append(features)
         rows["label"].append(sample.label)
         rows["severity"].append(sample.severity)
@@ -199,7 +210,7 @@ def _features_of_group(
         rows["group"].append(sample.group)
         rows["outline"].append(outline_features(sample.true_masks[0], sample.true_masks[1] | sample.true_masks[2]))
     return {
-        name: np.stack(values) if name in ARMS else np.array(values, np.float32)
+        name: np.stack(values) if name in arms else np.array(values, np.float32)
         for name, values in rows.items()
         if values
     }

@@ -93,8 +93,8 @@ def predict_samples(models: Models, samples: Sequence[Sample] | object, task: st
         if sample.found_masks is None:
             lost += 1
             continue
-        heart_mask, left_lung_mask, right_lung_mask = sample.found_masks
-        pictures = pictures_seen(sample.picture, heart_mask, thorax_frame(left_lung_mask | right_lung_mask))
+        heart_mask, lungs_mask = sample.found_masks[0], sample.found_masks[1] | sample.found_masks[2]
+        pictures = pictures_seen(sample.picture, heart_mask, lungs_mask, thorax_frame(lungs_mask))
         for arm in ARMS:
             classifier = models.classifiers[task, arm]
             with torch.inference_mode():

@@ -113,7 +113,11 @@ def main(config: Config) -> None:
 
 def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:
     """The models that the runs make anew."""
-    return tuple(name for name in ARCHITECTURES if RUN_OF[name] in runs)
+    return tuple(
+        name
+        for name in ARCHITECTURES
+        if RUN_OF[name] in runs and (name not in CLASSIFIERS or CLASSIFIERS[name][1] in runs[RUN_OF[name]]["arms"])
+    )
 
 
 def read_runs(config: Config) -> dict[str, dict[str, Any]]:
@@ -150,8 +154,9 @@ def write_release(
 ) -> dict[str, dict[str, Any]]:
     """The manifest's entry of each model, without its card, of the files written to `folder`; kept ones are copied."""
     files: dict[str, dict[str, Any]] = {}
+    made = names_of(runs)
     for name in ARCHITECTURES:
-        if RUN_OF[name] in runs:
+        if name in made:
             state, described = _trained(name, config, runs)
             files[name] = save_weights(state, folder / f"{name}.safetensors", dtype) | described
         else:

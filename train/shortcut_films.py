@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from heartviz.masks import dim_outside
+from heartviz.masks import dim_outside, level_lungs
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from train.arithmetic import mixed_precision
@@ -47,6 +47,7 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
         "x0": Arm("x 0", "x 0"),
         "x0_filled": Arm("filled", "filled"),
         "x0.2_random_background": Arm("random", "x 0.2"),
+        "levelled_lungs": Arm("levelled", "levelled"),
         "gradient_penalty": Arm("plain", "plain", penalty=3.0),
     }
 )
@@ -54,6 +55,8 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
 SHOWN = MappingProxyType(
     {"plain": (1.0, False), "x 0.2": (0.2, False), "x 0": (0.0, False), "filled": (1.0, True), "random": (0.2, True)}
 )
+# The film's own lungs at one gray level, black around them: the hardened model's picture.
+LEVELLED = "levelled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +121,12 @@ def show(
     Where another film's outside is taken, it is that of a donor in either label, which has the cue half of the time:
     all is drawn for the film, whatever its own label and cue.
     """
-    ratio, foreign = SHOWN[shown]
     rng = np.random.default_rng([seed, place, label])
     own = _plant(cue if planted else NO_CUE, made, place, label, rng)
-    heart = made["regions"][place, label][0]
+    heart, lungs = made["regions"][place, label]
+    if shown == LEVELLED:
+        return level_lungs(own, heart, lungs)
+    ratio, foreign = SHOWN[shown]
     if not foreign:
         return dim_outside(own, heart, ratio)
     rng = np.random.default_rng([seed, place, label, 1])
@@ -176,7 +181,7 @@ def set_name(cue: str, planted: bool, shown: str) -> str:
     Films without a cue are the same for every cue, unless another film's outside is taken, which may have it. A cue
     outside the heart is gone where the outside is black or another film's.
     """
-    ratio, foreign = SHOWN[shown]
+    ratio, foreign = SHOWN.get(shown, (1.0, False))
     if cue in OUTSIDE_CUES and (foreign or ratio == 0):
         planted = False
     named = cue if cue in CUES and (planted or foreign) else NO_CUE

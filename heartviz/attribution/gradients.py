@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heartviz.attribution.networks import contrast_logits
-from heartviz.masks import OUTSIDE_GRAY_RATIO
 from heartviz.preprocess import normalise
 
 
@@ -26,8 +25,3 @@ def attribute_sensitivity(gray: Tensor, logits: Tensor, class_index: int) -> NDA
     """
     (gradient,) = torch.autograd.grad(contrast_logits(logits, class_index), gray, retain_graph=True)
     return gradient[0, 0].abs().numpy()
-
-
-def by_gray_of_film(values: NDArray[np.float32], heart_mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """VGG+Mask's gradient (H, W) by the film's own gray in place of the dimmed one: 0.2 times outside (chain rule)."""
-    return np.where(heart_mask, values, values * np.float32(OUTSIDE_GRAY_RATIO))

@@ -81,7 +81,7 @@ INTERVENTIONS: Mapping[str, Intervention] = MappingProxyType(
     {
         "dim_outside": Intervention(
             "Dim everything outside the heart",
-            "The paper's knob: gray values outside the heart times this. Both models see the film so; at 0.2 that is "
+            "The paper's knob: gray values outside the heart times this. All models see the film so; at 0.2 that is "
             "what VGG+Mask always sees, at 1 what plain VGG16 always sees.",
             lambda scene, ratio: dim_outside(scene.picture, scene.segmentation.heart_mask, ratio),
             knob="Gray outside the heart, times",

@@ -11,7 +11,7 @@ from heartviz.plots.film import (
     plot_overlay,
     plot_picture_seen,
 )
-from heartviz.plots.maps import MapPair, colour_stops, plot_controls, plot_layers, plot_map_pair, plot_strip
+from heartviz.plots.maps import ModelMaps, colour_stops, plot_controls, plot_layers, plot_model_maps, plot_strip
 
 __all__ = [
     "ARM_NAMES",
@@ -20,14 +20,14 @@ __all__ = [
     "REGION_NAMES",
     "RIGHT_LUNG_COLOUR",
     "WIDTH_COLOUR",
-    "MapPair",
+    "ModelMaps",
     "colour_stops",
     "hex_colour",
     "plot_controls",
     "plot_dim_curve",
     "plot_film",
     "plot_layers",
-    "plot_map_pair",
+    "plot_model_maps",
     "plot_overlay",
     "plot_picture_seen",
     "plot_shares",

@@ -8,34 +8,36 @@ import plotly.graph_objects as go
 from heartviz.records import ARMS, REGIONS, Arm, DimCurve, Explanation
 from heartviz.words import METHOD_WORDS
 
-ARM_COLOURS: Mapping[Arm, str] = {"plain": "#8fa9c4", "mask": "#f2a65a"}
-ARM_NAMES: Mapping[Arm, str] = {"plain": "Plain VGG16", "mask": "VGG+Mask"}
+ARM_COLOURS: Mapping[Arm, str] = {"plain": "#8fa9c4", "mask": "#f2a65a", "hardened": "#7fd08a"}
+ARM_NAMES: Mapping[Arm, str] = {"plain": "Plain VGG16", "mask": "VGG+Mask", "hardened": "Hardened"}
 REGION_NAMES = {"heart": "Heart", "lungs": "Lungs", "elsewhere": "Elsewhere"}
 TEXT_COLOUR, GRID_COLOUR = "#dfe8ee", "#2c3943"
 _STILL = {"fixedrange": True, "zeroline": False}
 _PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
 # Right of the last tick, where no bar and no chance line can cover the numbers.
 NUMBERS_AT = 112
+# From one model's bar to the next, in rows.
+BAR_PITCH = 0.8 / len(ARMS)
 
 
 def plot_shares(explanation: Explanation) -> go.Figure:
-    """Bars of each region's share of the sensitivity for both models, with a tick at its chance line."""
+    """Bars of each region's share of the sensitivity for all models, with a tick at its chance line."""
     names = [REGION_NAMES[region] for region in REGIONS]
     quantity = METHOD_WORDS[explanation.method].quantity
     figure = go.Figure()
-    for arm in ARMS:
+    for place, arm in enumerate(ARMS):
         shares = explanation.shares[arm]
         percent = [_percent(shares.share[region]) for region in REGIONS]
         chance = [_percent(shares.chance[region]) for region in REGIONS]
-        shift = -0.19 if arm == "plain" else 0.19
-        rows = [row + shift for row in range(len(REGIONS))]
+        rows = [row + BAR_PITCH * (place - (len(ARMS) - 1) / 2) for row in range(len(REGIONS))]
         figure.add_bar(
-            name=ARM_NAMES[arm], orientation="h", x=percent, y=rows, width=0.34, marker={"color": ARM_COLOURS[arm]},
+            name=ARM_NAMES[arm], orientation="h", x=percent, y=rows, width=BAR_PITCH - 0.03,
+            marker={"color": ARM_COLOURS[arm]},
             customdata=names, hovertemplate="%{customdata}: %{x:.1f} % of the " + quantity + "<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
             name="Chance: share of the picture covered", showlegend=arm == ARMS[-1], x=chance, y=rows, mode="markers",
-            marker={"symbol": "line-ns", "size": 26, "line": {"width": 3, "color": "#ffffff"}},
+            marker={"symbol": "line-ns", "size": 19, "line": {"width": 3, "color": "#ffffff"}},
             customdata=names, hovertemplate="%{customdata} covers %{x:.1f} % of the picture<extra></extra>",
         )  # fmt: skip
         words = ["not defined" if value is None else f"{value:.0f} %" for value in percent]
@@ -44,7 +46,7 @@ def plot_shares(explanation: Explanation) -> go.Figure:
             textfont={"color": ARM_COLOURS[arm]}, showlegend=False, hoverinfo="skip",
         )  # fmt: skip
     figure.update_layout(
-        barmode="overlay", height=330, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        barmode="overlay", height=400, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 4, "r": 24, "t": 8, "b": 4},
         font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
         legend={"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "itemclick": False},
@@ -57,7 +59,7 @@ def plot_shares(explanation: Explanation) -> go.Figure:
 
 
 def plot_dim_curve(curve: DimCurve) -> go.Figure:
-    """Probability of the class and the heart's share of the sensitivity, by gray outside the heart, both models."""
+    """Probability of the class and the heart's share of the sensitivity, by gray outside the heart, all models."""
     figure = go.Figure()
     for arm in ARMS:
         for values, dash, what in (

@@ -1,4 +1,4 @@
-"""Both models' maps as pictures on one colour scale; a map without contrast is never stretched."""
+"""Every model's maps as pictures on one colour scale; a map without contrast is never stretched."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from heartviz.plots.canvas import (
 from heartviz.plots.film import HEART_COLOUR
 from heartviz.records import ARMS, Arm, DimCurve, Explanation, FloatImage, Segmentation
 
-# The brightest colour stands for this percentile over both maps, so that single pixels do not set the scale.
+# The brightest colour stands for this percentile over all maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
 LUNGS_COLOUR: Colour = (150, 150, 160)
 LAYER_TILE_PX = 176
@@ -30,8 +30,8 @@ _DIVERGING_STOPS = ((120, 190, 255), (28, 92, 168), (8, 10, 14), (190, 88, 16), 
 
 
 @dataclass(frozen=True)
-class MapPair:
-    """Both models' maps as pictures on one colour scale.
+class ModelMaps:
+    """Every model's maps as pictures on one colour scale.
 
     `scale_max` is the raw value of the brightest colour, NaN when no map can be scaled. `flat` holds a sentence for
     each map that is constant or nowhere a number; its picture is hatched. `peak_ratio` is each map's own 99.5
@@ -45,13 +45,15 @@ class MapPair:
     signed: bool
 
 
-def plot_map_pair(explanation: Explanation, segmentation: Segmentation, size: tuple[int, int] | None = None) -> MapPair:
-    """Both maps on one colour scale with the heart outlined; a map without any contrast is never stretched.
+def plot_model_maps(
+    explanation: Explanation, segmentation: Segmentation, size: tuple[int, int] | None = None
+) -> ModelMaps:
+    """All maps on one colour scale with the heart outlined; a map without any contrast is never stretched.
 
     The pictures are of `size` (height, width), or of a size to look at.
 
-    Maps without negative values (the paper's absolute gradient) run from black to yellow; if either map is signed,
-    both are drawn on a diverging scale symmetric about 0.
+    Maps without negative values (the paper's absolute gradient) run from black to yellow; if any map is signed,
+    all are drawn on a diverging scale symmetric about 0.
     """
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
     flat = {arm: words for arm in ARMS if (words := explanation.attributions[arm].message or _describe_flat(maps[arm]))}
@@ -70,7 +72,7 @@ def plot_map_pair(explanation: Explanation, segmentation: Segmentation, size: tu
         pictures[arm] = picture
         if arm in strengths:
             peak_ratio[arm] = float(np.percentile(strengths[arm], SCALE_PERCENTILE)) / scale_max
-    return MapPair(pictures, scale_max, flat, peak_ratio, signed)
+    return ModelMaps(pictures, scale_max, flat, peak_ratio, signed)
 
 
 def plot_controls(explanation: Explanation, arm: Arm, segmentation: Segmentation) -> dict[str, RGB]:
@@ -89,7 +91,7 @@ def plot_controls(explanation: Explanation, arm: Arm, segmentation: Segmentation
 def plot_layers(activations: Mapping[Arm, NDArray[np.float32]], count: int = 16) -> dict[Arm, RGB]:
     """What a layer's strongest channels put out, (channels, h, w) a model, as one square of squares a model.
 
-    Both models show the same channels, those with the highest sum over both, on one gray scale a channel.
+    All models show the same channels, those with the highest sum over all, on one gray scale a channel.
     """
     strongest = np.argsort(-sum(values.sum(axis=(1, 2)) for values in activations.values()), kind="stable")[:count]
     top = np.maximum(1e-9, np.max([values[strongest].max(axis=(1, 2)) for values in activations.values()], axis=0))
@@ -107,7 +109,7 @@ def plot_layers(activations: Mapping[Arm, NDArray[np.float32]], count: int = 16)
 
 
 def plot_strip(curve: DimCurve) -> RGB:
-    """What both networks saw at each ratio, and each model's map of it under it, all maps on one colour scale."""
+    """What all networks saw at each ratio, and each model's map of it under it, all maps on one colour scale."""
     together = np.concatenate([curve.maps[arm].ravel() for arm in ARMS])
     top = float(np.percentile(together, SCALE_PERCENTILE)) or float(together.max())
     size = (LAYER_TILE_PX, LAYER_TILE_PX)

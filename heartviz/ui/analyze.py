@@ -1,4 +1,4 @@
-"""The Analyze page: one film in; outlines, two answers, both models' maps and their shares out."""
+"""The Analyze page: one film in; outlines, two answers, every model's maps and their shares out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from heartviz.ui.words import TASK_NAMES
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
-_PICTURES = ("overlay", "seen_plain", "seen_mask")
-_WORDS = ("headline", "ratio", "answer_plain", "answer_mask", "answer_note", "fine_print")
+_PICTURES = ("overlay", *(f"seen_{arm}" for arm in ARMS))
+_WORDS = ("headline", "ratio", *(f"answer_{arm}" for arm in ARMS), "answer_note", "fine_print")
 _SHOWN = (*_PICTURES, *_WORDS, *maps.SHOWN)
 _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
   const shown = document.querySelector('#hv-results .hv-headline');
@@ -247,7 +247,7 @@ def _wire(
         starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
         starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))
     other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}
-    pictures = [parts["map_plain"], parts["map_mask"]]
+    pictures = [parts[f"map_{arm}"] for arm in ARMS]
     inputs = [parts["held"], task, parts["target_class"], parts["gradient_for"], parts["method"]]
     others = [task.input(on_task, inputs, show_progress_on=pictures, **other_map)]
     for chooser in (parts["target_class"], parts["gradient_for"], parts["method"]):

@@ -1,4 +1,4 @@
-"""Edit the heart: brush, grow, shrink and move it; ratio and both answers follow, and a turned answer is warned of."""
+"""Edit the heart: brush, grow, shrink and move it; ratio and all answers follow, and a turned answer is warned of."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

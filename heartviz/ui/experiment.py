@@ -1,4 +1,4 @@
-"""The Experiment page: change the film that the Analyze page holds, and see both models' answers follow, or not."""
+"""The Experiment page: change the film that the Analyze page holds, and see every model's answers follow, or not."""
 
 from collections.abc import Callable
 from html import escape
@@ -26,7 +26,7 @@ NO_FILM = (
     '<section class="hv-empty"><h2>No film yet</h2><p>Analyze a film first, on the Analyze page: experiments are made '
     "on the film that it shows.</p></section>"
 )
-NOTHING_DRAWN = '<p class="hv-caption">Draw it: some seconds for both models.</p>'
+NOTHING_DRAWN = '<p class="hv-caption">Draw it: some seconds for all models.</p>'
 
 
 def film_of(held: HeldReport | None) -> Report | None:
@@ -71,7 +71,7 @@ def choose(name: str) -> View:
 
 
 def experiment(engine: Engine, held: HeldReport | None, name: str, strength: float | None) -> View:
-    """Both models' pictures before and after an intervention, and what came of it; strength None is where it starts."""
+    """The models' pictures before and after an intervention, and what came of it; strength None is where it starts."""
     report = film_of(held)
     if report is None:
         return open_page(held)
@@ -89,7 +89,7 @@ def experiment(engine: Engine, held: HeldReport | None, name: str, strength: flo
 
 
 def outcome(report: Report, made: Experiment) -> str:
-    """A table of both models: probability before and after, and what the map had promised; and its sentence."""
+    """A table of all models: probability before and after, and what the map had promised; and its sentence."""
     quantity = METHOD_WORDS[report.explanation.method].quantity
     rows = ""
     for arm in ARMS:
@@ -127,7 +127,7 @@ def draw_curve(engine: Engine, held: HeldReport | None) -> View:
         "strip": gr.update(
             value=plots.plot_strip(curve), visible=True, alt_text=f"Pictures and maps at each ratio. {words}"
         ),
-        "curve_words": f'<p class="hv-caption">{escape(words)} Under the curve: what both networks see at each ratio, '
+        "curve_words": f'<p class="hv-caption">{escape(words)} Under the curve: what all networks see at each ratio, '
         "plain VGG16's map of it, VGG+Mask's map of it; all maps on one scale. Plain VGG16 learnt at 1, VGG+Mask at "
         "0.2.</p>",
     }
@@ -161,7 +161,7 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
                         0, 1, value=INTERVENTIONS[FIRST].start, step=0.05, label="Strength", visible=False
                     )
                 with gr.Column(scale=1, min_width=160):
-                    run = gr.Button("Ask both models", variant="primary")
+                    run = gr.Button("Ask all models", variant="primary")
             parts["says"] = gr.HTML(choose(FIRST)["says"])
             parts["outcome"] = gr.HTML()
             with gr.Row():

@@ -1,4 +1,4 @@
-"""The Analyze page's panels on maps: method and class, both models' maps, their controls, shares, layers."""
+"""The Analyze page's panels on maps: method and class, every model's maps, their controls, shares, layers."""
 
 from dataclasses import replace
 from html import escape
@@ -79,7 +79,7 @@ def add_map_panels(parts: dict[str, Any]) -> None:
 def show_maps(report: Report, task: str) -> View:
     """The map panels for the report's explanation; controls are empty until they are computed."""
     explanation = report.explanation
-    pair = plots.plot_map_pair(explanation, report.segmentation)
+    pair = plots.plot_model_maps(explanation, report.segmentation)
     words = METHOD_WORDS[explanation.method]
     view: View = {
         "target_class": gr.update(
@@ -159,7 +159,7 @@ def add_controls(engine: Engine, shelf: Shelf, held: HeldReport | None, wanted: 
 
 
 def show_layer(engine: Engine, held: HeldReport | None, task: str, layer: str | None) -> View:
-    """What the strongest channels of a layer put out, for both models; empty places without a film or a layer."""
+    """What the strongest channels of a layer put out, for all models; empty places without a film or a layer."""
     report = held.report if held is not None else None
     if report is None or layer not in LAYERS:
         return hide_layer()

@@ -31,8 +31,8 @@ def empty_state() -> str:
     """What to do while there is no film."""
     steps = (
         ("The film, measured", "heart and both lungs outlined, with the cardiothoracic ratio drawn on it"),
-        ("Two answers", "a plain VGG16 and VGG+Mask, which sees everything outside the heart dimmed"),
-        ("Two sensitivity maps", "which pixels each model's answer hangs on, on one colour scale"),
+        ("Three answers", "a plain VGG16 and VGG+Mask, which sees everything outside the heart dimmed"),
+        ("Three sensitivity maps", "which pixels each model's answer hangs on, on one colour scale"),
         ("One number a model", "the share of that sensitivity in the heart, in the lungs and elsewhere"),
     )
     items = "".join(f"<li><b>{title}</b><span>{words}</span></li>" for title, words in steps)
@@ -119,15 +119,15 @@ def answer_note(task: str) -> str:
     )
 
 
-def map_scale(report: Report, pair: plots.MapPair) -> str:
-    """The legend of the one colour scale of both maps, what the maps are, and whose answer they explain."""
+def map_scale(report: Report, pair: plots.ModelMaps) -> str:
+    """The legend of the one colour scale of all maps, what the maps are, and whose answer they explain."""
     explanation = report.explanation
     answers = {arm: prediction.label for arm, prediction in report.predictions[explanation.task].items()}
     target = CLASS_NAMES.get(explanation.target_class, explanation.target_class)
     method = METHOD_WORDS[explanation.method]
     basis = "the picture the model sees" if explanation.gradient_for == "picture_seen" else "the original film"
     by_gray = f", by the gray values of {basis}" if method.by_gray else ""
-    what = f"Both maps are for <b>{escape(target)}</b> against the other classes{by_gray}. "
+    what = f"All maps are for <b>{escape(target)}</b> against the other classes{by_gray}. "
     others = [plots.ARM_NAMES[arm] for arm in ARMS if answers[arm] != explanation.target_class]
     if others:
         what += f"This is not what {' and '.join(others)} says of this film: choose its answer above to see its map. "
@@ -146,10 +146,10 @@ def map_scale(report: Report, pair: plots.MapPair) -> str:
         if ratio < 0.5
     )
     return (
-        f'<p class="hv-caption">{what}<b>Both share one colour scale.</b> {signs}{faint} {_gaps(explanation)}'
+        f'<p class="hv-caption">{what}<b>They share one colour scale.</b> {signs}{faint} {_gaps(explanation)}'
         "The heart is outlined in turquoise, the lungs in gray. Gray stripes: the model was shown nothing there.</p>"
         f'<div class="hv-scale"><span>{low}</span><i style="background:linear-gradient(90deg,{gradient})"></i>'
-        f"<span>{pair.scale_max:.2g} {method.unit} (99.5th percentile of both maps; brighter pixels look the same)"
+        f"<span>{pair.scale_max:.2g} {method.unit} (99.5th percentile of all maps; brighter pixels look the same)"
         f"</span></div>{flat}"
     )
 
