@@ -35,9 +35,14 @@ def test_mask_arm_sees_the_heart_as_it_is_and_a_fifth_outside():
     np.testing.assert_allclose(seen["mask"][lungs], 0.2 * seen["plain"][lungs], rtol=1e-6)
 
 
+def speckled():
+    """A film whose lungs are of many grays, none of them near black or white."""
+    return np.random.default_rng(0).uniform(0.3, 0.6, SIZE).astype(np.float32)
+
+
 def test_hardened_arm_sees_the_heart_and_lungs_that_a_gain_does_not_change():
     frame, lungs = Frame(SIZE, 0, 0, SIZE, SIZE), LEFT_LUNG | RIGHT_LUNG
-    film = 0.5 * picture()
+    film = speckled()
     seen = pictures_seen(film, HEART, lungs, frame)["hardened"]
     np.testing.assert_array_equal(seen[HEART], film[HEART])
     assert not seen[~(HEART | lungs)].any()
@@ -50,13 +55,13 @@ def test_hardened_arm_sees_the_heart_and_lungs_that_a_gain_does_not_change():
 
 def test_gray_factors_are_how_much_of_the_films_gray_each_model_is_shown():
     lungs = LEFT_LUNG | RIGHT_LUNG
-    film = 0.5 * picture()
+    film = speckled()
     factors = gray_factors(film, HEART, lungs)
     frame = Frame(SIZE, 0, 0, SIZE, SIZE)
     seen = pictures_seen(film, HEART, lungs, frame)
     # One pixel of each region a little brighter: too few to move the median or the tenth percentile.
     for region in (HEART, lungs & ~HEART, ~(HEART | lungs)):
-        row, col = np.argwhere(region & (film > np.median(film[region])) & (film < 0.9))[0]
+        row, col = np.argwhere(region & (film > np.median(film[region])) & (film < 0.5))[0]
         changed = film.copy()
         changed[row, col] += 0.001
         after = pictures_seen(changed, HEART, lungs, frame)

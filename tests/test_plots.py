@@ -21,7 +21,7 @@ def report():
 def explanation_of(plain: np.ndarray, mask: np.ndarray):
     """An explanation whose maps are these arrays."""
     _, segmentation = make_segmentation(size=plain.shape)
-    values = {"plain": plain.astype(np.float32), "mask": mask.astype(np.float32)}
+    values = {"plain": plain.astype(np.float32)} | dict.fromkeys(("mask", "hardened"), mask.astype(np.float32))
     maps = {arm: Attribution(values[arm], "gradient", arm, "VSD", "picture_seen") for arm in ARMS}
     return replace(make_explanation(segmentation), attributions=maps), segmentation
 
@@ -153,7 +153,7 @@ def test_shares_figure_holds_each_share_and_its_chance_line(report):
 
 def test_shares_that_are_not_a_number_are_left_out_in_words(report):
     unknown = RelevanceShare(dict.fromkeys(REGIONS, float("nan")), report.explanation.shares["plain"].chance)
-    shares = {"plain": unknown, "mask": report.explanation.shares["mask"]}
+    shares = {**report.explanation.shares, "plain": unknown}
     figure = plots.plot_shares(replace(report.explanation, shares=shares)).to_json()
     assert "not defined" in figure
     assert "NaN" not in figure

@@ -95,7 +95,7 @@ def test_the_curve_says_its_numbers_in_words(compute, report):
     view = experiment.draw_curve(compute.engine(), Shelf().keep(report))
     assert "Plain VGG16 says VSD with 10 % at 0, 50 % at 0.2, 90 % at 1." in view["curve_words"]
     assert "90 % at 0, 50 % at 0.2, 10 % at 1" in view["strip"]["alt_text"]
-    assert view["strip"]["value"].shape == (3 * 184, 3 * 184, 3)  # three ratios; pictures and two models
+    assert view["strip"]["value"].shape == (4 * 184, 3 * 184, 3)  # three ratios; pictures and three models
     assert "n = 1 film" in view["curve"]["value"].layout.title.text
     assert [axis.title.text for axis in (view["curve"]["value"].layout.xaxis, view["curve"]["value"].layout.yaxis)] == [
         "Gray outside the heart, times",

@@ -3,6 +3,7 @@
 import pytest
 
 from heartviz.errors import SegmentationError
+from heartviz.records import ARMS
 from heartviz.ui import analyze, maps
 from heartviz.ui.held import Shelf
 from tests.drawn_report import FakeCompute, is_cleared, make_report, raiser
@@ -77,7 +78,7 @@ def test_controls_come_after_the_maps_and_are_computed_once(compute, report):
     assert all(before[name] is None for name in maps.CONTROLS)
     for _ in range(2):
         view = maps.add_controls(compute.engine(), shelf, held, True, lambda done, words: None)
-        assert set(view) == {*maps.CONTROLS, "control_words_plain", "control_words_mask"}
+        assert set(view) == {*maps.CONTROLS, *(f"control_words_{arm}" for arm in ARMS)}
     assert compute.controlled == 1
     assert "random weights 0.75" in view["control_words_plain"]
     assert "may show the film, not what the model learnt" in view["control_words_plain"]

@@ -23,7 +23,8 @@ LAYER_PICTURES = tuple(f"layer_{arm}" for arm in ARMS)
 LATER = (*CONTROLS, *(f"control_words_{arm}" for arm in ARMS))
 SHOWN = (
     *(f"map_{arm}" for arm in ARMS),
-    *("method_says", "map_scale", "shares_summary", "shares_plain", "shares_mask", "shares_plot"),
+    *(f"shares_{arm}" for arm in ARMS),
+    *("method_says", "map_scale", "shares_summary", "shares_plot"),
     *LATER,
 )
 

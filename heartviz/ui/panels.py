@@ -13,6 +13,7 @@ from heartviz.words import METHOD_WORDS
 SEEN_CAPTIONS: Mapping[Arm, str] = {
     "plain": "It is shown the chest, cut out around the lungs and stretched in contrast.",
     "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
+    "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
 }
 
 
@@ -31,7 +32,7 @@ def empty_state() -> str:
     """What to do while there is no film."""
     steps = (
         ("The film, measured", "heart and both lungs outlined, with the cardiothoracic ratio drawn on it"),
-        ("Three answers", "a plain VGG16 and VGG+Mask, which sees everything outside the heart dimmed"),
+        ("Three answers", "plain VGG16; VGG+Mask, shown all but the heart dimmed; and a hardened model"),
         ("Three sensitivity maps", "which pixels each model's answer hangs on, on one colour scale"),
         ("One number a model", "the share of that sensitivity in the heart, in the lungs and elsewhere"),
     )
