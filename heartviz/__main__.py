@@ -1,8 +1,10 @@
-"""Command line: `python -m heartviz analyze FILE... --out DIR`."""
+"""Command line: `python -m heartviz analyze FILE... --out DIR`, and `audit FOLDER --labels CSV --out FILE`."""
 
 import argparse
 import sys
 from pathlib import Path
+
+from tqdm import tqdm
 
 from heartviz.errors import HeartvizError
 from heartviz.records import TASK_CLASSES
@@ -16,15 +18,38 @@ UNFORESEEN = (
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 when every film was accepted, 1 when some were not, 2 when nothing could be started."""
     options = _parse(argv)
+    try:
+        return options.run(options)
+    except HeartvizError as error:
+        print(f"heartviz: {error}", file=sys.stderr)
+        return 2
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from heartviz.audit import audit_films, read_labels
+    from heartviz.audit_report import introduce, write_html
+    from heartviz.weights import load_models
+
+    if not options.out.parent.is_dir() or options.out.is_dir():
+        print(f"heartviz: --out {options.out} must be a file in a folder that is there.", file=sys.stderr)
+        return 2
+    task, films = read_labels(options.labels, options.folder)
+    models = load_models(options.weights)
+    with tqdm(total=len(films), unit="film") as bar:
+        audit = audit_films(films, models, task, options.method, lambda done, _: bar.update(1))
+    for line, reason in audit.refused.items():
+        print(f"line {line}: not audited: {reason}", file=sys.stderr)
+    write_html(audit, options.out)
+    print(f"{introduce(audit)} {options.out}")
+    return 1 if audit.refused else 0
+
+
+def _analyze(options: argparse.Namespace) -> int:
     from heartviz.pipeline import analyze
     from heartviz.report import clear_report, refusal_to_dict, write_json, write_report
     from heartviz.weights import load_models
 
-    try:
-        models = load_models(options.weights)
-    except HeartvizError as error:
-        print(f"heartviz: {error}", file=sys.stderr)
-        return 2
+    models = load_models(options.weights)
     if options.out.exists() and not options.out.is_dir():
         print(f"heartviz: {options.out} is a file; --out needs a folder.", file=sys.stderr)
         return 2
@@ -72,9 +97,19 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument(
         "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
     )
-    command.add_argument("--weights", metavar="auto|local|hub|PATH", help="overrides HEARTVIZ_WEIGHTS")
+    command.set_defaults(run=_analyze)
+    audit = commands.add_parser("audit", help="audit the models on a folder of labelled films: one HTML file")
+    audit.add_argument("folder", type=Path, metavar="FOLDER", help="the films lie in it")
+    audit.add_argument("--labels", required=True, type=Path, metavar="CSV", help="columns file,label and maybe group")
+    audit.add_argument("--out", required=True, type=Path, metavar="FILE", help="the report, HTML that opens offline")
+    audit.add_argument(
+        "--method", nargs="+", choices=list(METHOD_WORDS), default=[DEFAULT_METHOD], help="maps; the first is drawn"
+    )
+    audit.set_defaults(run=_audit)
+    for each in (command, audit):
+        each.add_argument("--weights", metavar="auto|local|hub|PATH", help="overrides HEARTVIZ_WEIGHTS")
     options = parser.parse_args(argv)
-    if options.target_class and options.target_class not in TASK_CLASSES[options.task]:
+    if options.command == "analyze" and options.target_class and options.target_class not in TASK_CLASSES[options.task]:
         parser.error(f"--target-class of {options.task} must be one of {', '.join(TASK_CLASSES[options.task])}")
     return options
 

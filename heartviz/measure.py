@@ -1,6 +1,6 @@
 """Numbers from masks and maps: cardiothoracic ratio, share of relevance by region, does a map find its cause."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -132,3 +132,20 @@ def delete_by_rank(
     deleted = np.where(highest, baseline, picture).astype(np.float32)
     inserted = np.where(highest, picture, baseline).astype(np.float32)
     return score(deleted), score(inserted)
+
+
+def bootstrap_interval(
+    values: Sequence[float] | NDArray,
+    statistic: Callable[[NDArray], float] = np.nanmean,
+    repeats: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """95 % percentile interval of a statistic over films, by resampling films; values (n,) or (n, columns).
+
+    Drawings for which the statistic is NaN do not count.
+    """
+    values = np.asarray(values)
+    rng = np.random.default_rng(seed)
+    resampled = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(repeats)]
+    low, high = np.nanpercentile(resampled, [2.5, 97.5])
+    return float(low), float(high)

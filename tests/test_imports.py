@@ -16,8 +16,10 @@ LEVELS = [
     {"measure", "bayes", "paper_results"},
     {"asking"},
     {"pipeline", "experiment"},
+    {"audit"},
     {"plots"},
     {"report"},
+    {"audit_report"},
     {"ui"},
     {"__main__"},
 ]

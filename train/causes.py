@@ -22,7 +22,7 @@ from heartviz.asking import Shown
 from heartviz.attribution.controls import detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier
-from heartviz.measure import hits_cause, measure_rank_accuracy
+from heartviz.measure import bootstrap_interval, hits_cause, measure_rank_accuracy
 from heartviz.records import ARMS, TASK_CLASSES, Arm
 from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
@@ -30,7 +30,6 @@ from train.config import run_script
 from train.crossval import read_predictions
 from train.datasets import as_loaded, use_one_thread
 from train.folds import films_of, read_splits
-from train.metrics import bootstrap_interval
 from train.provenance import describe_run, fingerprint, hash_files
 from train.signs import draw_film, draw_severity
 from train.simulate import simulate_film

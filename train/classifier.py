@@ -20,6 +20,7 @@ from torch.nn import functional
 
 import heartviz
 from heartviz.errors import DataError
+from heartviz.measure import bootstrap_interval
 from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet
 from heartviz.models.vgg import load_block_weights
 from heartviz.preprocess import CLASSIFIER_SIZE_PX
@@ -30,7 +31,6 @@ from train.config import run_script
 from train.datasets import cached, compute_features, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
 from train.loop import get_accelerator, train_epochs
-from train.metrics import bootstrap_interval
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
 from train.provenance import describe_run, fingerprint, hash_files

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from heartviz.errors import DataError
+from heartviz.measure import bootstrap_interval
 from train.config import run_script
 from train.crossval import TASKS
-from train.metrics import bootstrap_interval
 from train.paper import PAPER_TABLES
 from train.paper_tables import crossval_table, source_table
 from train.tables import make_paper_tables

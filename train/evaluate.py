@@ -19,7 +19,7 @@ from tqdm import tqdm
 from heartviz.classify import pictures_seen
 from heartviz.errors import HeartvizError, SegmentationError
 from heartviz.gate import check_anatomy, check_ratio
-from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.measure import bootstrap_interval, measure_cardiothoracic_ratio
 from heartviz.pipeline import analyze
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, REGIONS, TASK_CLASSES
@@ -29,7 +29,7 @@ from train.classifier import score
 from train.config import run_script
 from train.datasets import Masks, Sample, heart_size_samples, simulated_samples
 from train.folds import films_of, read_splits
-from train.metrics import bootstrap_interval, score_outlines, summarise_outlines
+from train.metrics import score_outlines, summarise_outlines
 from train.outline_reader import make_reader, outline_features, simulate_features
 from train.provenance import describe_run, hash_text
 from train.signs import CONTOUR_GAIN, SIGN_GROUPS

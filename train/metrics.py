@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.measure import bootstrap_interval, measure_cardiothoracic_ratio
 
 # JSRT films are 2048 px of 0.175 mm; at 512 px a pixel is 0.7 mm.
 MM_PER_PX_AT_512 = 0.7
@@ -96,17 +96,3 @@ def _measure_distance(
         # MONAI calls its own function with an option that it has deprecated.
         warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
         return float(measure(*pair, include_background=True, **options))
-
-
-def bootstrap_interval(
-    values: Sequence[float] | NDArray,
-    statistic: Callable[[NDArray], float] = np.nanmean,
-    repeats: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % percentile interval of a statistic over films, by resampling films; values (n,) or (n, columns)."""
-    values = np.asarray(values)
-    rng = np.random.default_rng(seed)
-    resampled = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(repeats)]
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return float(low), float(high)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from train.metrics import bootstrap_interval
+from heartviz.measure import bootstrap_interval
 
 KIND = ("cue", "strength", "arm")
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from heartviz.errors import DataError
+from heartviz.measure import bootstrap_interval
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from train.augment import AffineParams, apply_affine, apply_gray, draw_affine, draw_gray
 from train.calibrate import choose_operating_point, fit_temperature
@@ -17,7 +18,7 @@ from train.config import describe_config, parse_config, run_script
 from train.folds import draw_splits, films_of, read_splits, write_splits
 from train.loop import train_epochs
 from train.losses import dice_and_cross_entropy
-from train.metrics import average_surface_distance, bootstrap_interval, count_parts, dice, hausdorff95, jaccard
+from train.metrics import average_surface_distance, count_parts, dice, hausdorff95, jaccard
 from train.sources import Film
 from train.sources.ctr512 import read_films
 

@@ -1,0 +1,129 @@
+"""A list of labelled films read and analysed one by one; a film that can't be is set aside with its reason."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heartviz.asking import silent
+from heartviz.audit.anatomy import GRID, CommonAnatomy
+from heartviz.audit.records import Audit, AuditedFilm
+from heartviz.errors import DataError, HeartvizError
+from heartviz.pipeline import analyze, explain
+from heartviz.records import ARMS, TASK_CLASSES, Radiograph, Report
+from heartviz.weights import Models
+from heartviz.words import DEFAULT_METHOD
+
+UNFORESEEN = "an unforeseen fault ({}) stopped this film"
+ALL = "all films"
+
+
+@dataclass(frozen=True)
+class ListedFilm:
+    """One line of a list: its number, where the film is, its label, and the group it belongs to."""
+
+    line: int
+    source: Path | NDArray[np.float32] | Radiograph
+    label: str
+    group: str = ALL
+
+
+def read_labels(path: Path, folder: Path) -> tuple[str, tuple[ListedFilm, ...]]:
+    """Task and films of a CSV with the columns `file`, `label` and, if wished, `group`; files lie in `folder`.
+
+    The task is the one that has all the labels. Raises DataError for a list that can't be read so.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder: give the one that the films lie in.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name} can't be read as CSV in UTF-8 ({error}).") from error
+    if not lines or not {"file", "label"} <= set(lines[0]):
+        raise DataError(f"{path.name} needs a first line with the columns file,label (and group, if wished) and films.")
+    task = _find_task({(line["label"] or "").strip() for line in lines}, path.name)
+    names = {name.lower(): name for name in TASK_CLASSES[task]}
+    films = []
+    for number, line in enumerate(lines, start=2):
+        source = (folder / (line["file"] or "").strip()).resolve()
+        if not source.is_relative_to(folder.resolve()):
+            raise DataError(f"Line {number} of {path.name} names a file outside of the folder.")
+        group = (line.get("group") or "").strip() or ALL
+        films.append(ListedFilm(number, source, names[line["label"].strip().lower()], group))
+    return task, tuple(films)
+
+
+def _find_task(labels: set[str], name: str) -> str:
+    found = {label.lower() for label in labels}
+    fitting = [task for task, names in TASK_CLASSES.items() if found <= {each.lower() for each in names}]
+    if not fitting:
+        known = "; ".join(f"{task}: {', '.join(names)}" for task, names in TASK_CLASSES.items())
+        raise DataError(
+            f"{name} has labels that no task has together ({', '.join(sorted(labels))}). Known are {known}."
+        )
+    if len(fitting) > 1:
+        raise DataError(f"All films of {name} are labelled {', '.join(sorted(labels))}: an audit needs ill ones too.")
+    return fitting[0]
+
+
+def audit_films(
+    films: Sequence[ListedFilm],
+    models: Models,
+    task: str,
+    methods: Sequence[str] = (DEFAULT_METHOD,),
+    tell: Callable[[float, str], None] = silent,
+    about: str = "",
+) -> Audit:
+    """Every film analysed as the app does it, and each method's maps of its own label; the first method's are kept.
+
+    `tell` is called with the share of films done. A film that is refused is kept as a reason, and the rest go on.
+    """
+    audited, refused = [], {}
+    hearts, lungs = np.zeros((2, GRID, GRID), np.float32)
+    for place, film in enumerate(films):
+        tell(place / len(films), f"Film {place + 1} of {len(films)}")
+        try:
+            report = analyze(film.source, models, task=task, target_class=film.label, method=methods[0])
+            anatomy = CommonAnatomy(report.segmentation.heart_mask, report.segmentation.lungs_mask)
+            audited.append(_audit_film(film, report, models, task, methods, anatomy))
+        except HeartvizError as error:
+            refused[film.line] = str(error)
+            continue
+        except Exception as error:
+            refused[film.line] = UNFORESEEN.format(type(error).__name__)
+            continue
+        hearts += anatomy.lay(report.segmentation.heart_mask)
+        lungs += anatomy.lay(report.segmentation.lungs_mask)
+    count = max(1, len(audited))
+    return Audit(
+        task, tuple(methods), tuple(audited), refused, hearts / count, lungs / count, dict(models.sha256), about
+    )
+
+
+def _audit_film(
+    film: ListedFilm, report: Report, models: Models, task: str, methods: Sequence[str], anatomy: CommonAnatomy
+) -> AuditedFilm:
+    explained = {methods[0]: report.explanation}
+    for method in methods[1:]:
+        explained[method] = explain(report, models, task, film.label, method=method)
+    answers: Mapping = report.predictions[task]
+    return AuditedFilm(
+        line=film.line,
+        label=film.label,
+        group=film.group,
+        ratio=round(report.cardiothoracic.ratio, 4),
+        heart_chance=round(report.explanation.shares["plain"].chance["heart"], 4),
+        probabilities={
+            arm: {name: round(value, 5) for name, value in answers[arm].probabilities.items()} for arm in ARMS
+        },
+        answers={arm: answers[arm].label for arm in ARMS},
+        heart_shares={
+            method: {arm: round(found.shares[arm].share["heart"], 4) for arm in ARMS}
+            for method, found in explained.items()
+        },
+        maps={arm: anatomy.lay_share(report.explanation.attributions[arm].values) for arm in ARMS},
+    )

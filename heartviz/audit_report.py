@@ -1,0 +1,175 @@
+"""An audit as sections of words and figures, for the page, and as one HTML file that opens offline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from heartviz.audit import Audit, AuditSummary, summarise
+from heartviz.audit.summary import ArmSummary, Rate
+from heartviz.bayes import predict_values
+from heartviz.plots import audit as figures
+from heartviz.plots.figures import ARM_NAMES
+from heartviz.records import ARMS, Arm
+from heartviz.report import INTENDED_USE
+from heartviz.words import METHOD_WORDS
+
+# A cluster that goes with something this much (adjusted mutual information) is pointed at.
+FOLLOWS = 0.2
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of an audit: heading, sentences with the numbers of its figures, and the figures (plotly)."""
+
+    title: str
+    says: str
+    figures: Sequence
+
+
+def list_sections(summary: AuditSummary) -> list[Section]:
+    """All parts of an audit, in the order in which they are read."""
+    audit, arms = summary.audit, summary.arms
+    return [
+        Section("Ill or Normal", _each(summary, _roc_words), [figures.plot_roc(summary)]),
+        Section(
+            "Are the probabilities true?",
+            _each(summary, lambda of: f"off by {100 * of.calibration_error:.1f} points on average"),
+            [figures.plot_reliability(summary)],
+        ),
+        Section(
+            "What is taken for what",
+            _each(summary, lambda of: f"right on {_rate(of.accuracy)}"),
+            [figures.plot_confusion(summary, arm) for arm in ARMS],
+        ),
+        Section("For whom?", _each(summary, _worst_words), [figures.plot_groups(summary)]),
+        Section("Where do the maps lie?", _shares_words(audit), [figures.plot_heart_shares(audit)]),
+        Section(
+            "The mean map on the mean anatomy",
+            "Absolute values of the maps of each film's own label, each map weighing the same, warped so that heart "
+            "and thorax lie over each other. Turquoise: the heart, gray: the lungs, where half of the films have them.",
+            [figures.plot_mean_map(summary, arm) for arm in ARMS],
+        ),
+        *(Section(f"Kinds of maps: {ARM_NAMES[arm]}", *_cluster_parts(summary, arm)) for arm in arms),
+        Section(
+            "What an answer is worth",
+            "A film called ill is ill more seldom the rarer illness is among those filmed (Bayes' rule): move the "
+            "slider. At 1 % ill: " + _each(summary, lambda of: _worth_words(of, 0.01)),
+            [figures.plot_predictive_value(summary)],
+        ),
+    ]
+
+
+def introduce(audit: Audit) -> str:
+    """What was audited, in sentences."""
+    labels = [film.label for film in audit.films]
+    counts = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
+    refused = f" {len(audit.refused)} films could not be audited: see the end." if audit.refused else ""
+    methods = ", ".join(METHOD_WORDS[method].label for method in audit.methods)
+    return f"{audit.about} {len(audit.films)} films: {counts}.{refused} Maps: {methods}.".strip()
+
+
+def write_html(audit: Audit, path: Path) -> None:
+    """One HTML file with everything in it: it loads nothing, and names films by their line in the list only.
+
+    Raises DataError where there are not both healthy and ill films.
+    """
+    summary = summarise(audit)
+    body = "".join(_section_html(section, first=not number) for number, section in enumerate(list_sections(summary)))
+    refused = "".join(f"<li>Line {line}: {escape(reason)}</li>" for line, reason in audit.refused.items())
+    hashes = "".join(f"<li>{escape(name)} {sha[:12]}</li>" for name, sha in audit.models.items())
+    path.write_text(
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>heartviz audit</title><style>{_STYLE}"
+        f"</style></head><body><h1>heartviz audit</h1><p class='device'>{escape(INTENDED_USE)} The models learnt "
+        f"congenital disease from SIMULATED signs on films of adults.</p><p>{escape(introduce(audit))}</p>{body}"
+        + (f"<section><h2>Films that could not be audited</h2><ul>{refused}</ul></section>" if refused else "")
+        + f"<section><h2>Models</h2><ul>{hashes}</ul></section></body></html>\n",
+        encoding="utf-8",
+    )
+
+
+_STYLE = (
+    "body{background:#0e1317;color:#e4ecf1;font:16px/1.5 system-ui,sans-serif;max-width:1180px;margin:0 auto;"
+    "padding:24px}section{background:#151c22;border:1px solid #26323a;border-radius:12px;padding:16px 20px;"
+    "margin:18px 0}h1,h2{line-height:1.2}.device{background:#221e13;border:1px solid #4b4027;color:#ffe2a8;"
+    "border-radius:10px;padding:10px 14px}.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));"
+    "gap:16px}figure{margin:0;min-width:0}"
+)
+
+
+def _section_html(section: Section, first: bool) -> str:
+    drawn = "".join(
+        f"<figure role='img' aria-label='{escape(section.title, quote=True)}: "
+        f"{escape(figure.layout.title.text or '', quote=True)}'>"
+        + figure.to_html(
+            full_html=False, include_plotlyjs=first and not number, config={"displayModeBar": False, "responsive": True}
+        )
+        + "</figure>"
+        for number, figure in enumerate(section.figures)
+    )
+    return (
+        f"<section><h2>{escape(section.title)}</h2><p>{escape(section.says)}</p>"
+        f"<div class='row'>{drawn}</div></section>"
+    )
+
+
+def _each(summary: AuditSummary, say) -> str:
+    return "; ".join(f"{ARM_NAMES[arm]} {say(of)}" for arm, of in summary.arms.items()) + "."
+
+
+def _rate(rate: Rate) -> str:
+    return f"{100 * rate.share:.0f} % [{100 * rate.low:.0f}, {100 * rate.high:.0f}] of {rate.n}"
+
+
+def _roc_words(of: ArmSummary) -> str:
+    low, high = of.auroc_interval
+    return (
+        f"AUROC {of.auroc:.3f} [{low:.3f}, {high:.3f}], finds {_rate(of.sensitivity)} ill films, "
+        f"keeps {_rate(of.specificity)} Normal"
+    )
+
+
+def _worst_words(of: ArmSummary) -> str:
+    label, group = of.worst_group
+    return f"is worst on {label} ({group}): right on {_rate(of.groups[label, group])}"
+
+
+def _worth_words(of: ArmSummary, prevalence: float) -> str:
+    value = predict_values(of.sensitivity.share, of.specificity.share, prevalence).positive
+    return f"{100 * value:.1f} % of those called ill are"
+
+
+def _shares_words(audit: Audit) -> str:
+    said = []
+    for method in audit.methods:
+        for arm in ARMS:
+            shares = sorted(film.heart_shares[method][arm] for film in audit.films)
+            said.append(
+                f"{METHOD_WORDS[method].label}, {ARM_NAMES[arm]}: median {100 * shares[len(shares) // 2]:.0f} %"
+            )
+    chance = sum(film.heart_chance for film in audit.films) / len(audit.films)
+    return f"The heart covers {100 * chance:.0f} % of the picture. {'; '.join(said)} of the map in it."
+
+
+def _cluster_parts(summary: AuditSummary, arm: Arm) -> tuple[str, list]:
+    of = summary.arms[arm]
+    if of.clusters is None:
+        return "Too few maps for clusters.", []
+    films = [film for film in summary.audit.films if film.maps[arm].any()]
+    sizes = [int((of.clusters.labels == cluster).sum()) for cluster in range(of.clusters.count)]
+    follow = {name: value for name, value in of.clusters_follow.items() if value >= FOLLOWS}
+    told = ", ".join(f"{name} {value:.2f}" for name, value in of.clusters_follow.items())
+    warning = (
+        f" They go with the films' {' and '.join(follow)}: if that should not show in a map, it is a shortcut."
+        if follow
+        else " They go with none of these."
+    )
+    strange = ", ".join(f"line {films[place].line} ({films[place].label})" for place in of.clusters.outliers)
+    return (
+        f"Clusters of {', '.join(map(str, sizes))} maps (spectral relevance analysis). Mutual information with {told} "
+        f"(0: as by chance, 1: the same).{warning} Least like the others: {strange}.",
+        [
+            figures.plot_clusters(summary, arm),
+            *(figures.plot_mean_map(summary, arm, cluster) for cluster in range(of.clusters.count)),
+        ],
+    )
