@@ -24,7 +24,7 @@ REAL_CHANNELS, REAL_DECODER = vgg.VGG16_CHANNELS, vgg_unet.DECODER_CHANNELS
 TINY_CHANNELS = tuple((8,) * len(block) for block in REAL_CHANNELS)
 CHECKPOINTS = (
     *("trunk", "segmenter", "view"),
-    *("congenital_plain", "congenital_mask", "heart_size_plain", "heart_size_mask"),
+    *(f"{task}_{arm}" for task in TASK_CLASSES for arm in ARMS),
 )
 
 

@@ -86,12 +86,15 @@ def audit_films(
     hearts, lungs = np.zeros((2, GRID, GRID), np.float32)
     for place, film in enumerate(films):
         tell(place / len(films), f"Film {place + 1} of {len(films)}")
+        if isinstance(film.source, Path) and not film.source.is_file():
+            refused[film.line] = "The file is not there."
+            continue
         try:
             report = analyze(film.source, models, task=task, target_class=film.label, method=methods[0])
             anatomy = CommonAnatomy(report.segmentation.heart_mask, report.segmentation.lungs_mask)
             audited.append(_audit_film(film, report, models, task, methods, anatomy))
         except HeartvizError as error:
-            refused[film.line] = str(error)
+            refused[film.line] = _without_name(str(error), film)
             continue
         except Exception as error:
             refused[film.line] = UNFORESEEN.format(type(error).__name__)
@@ -102,6 +105,11 @@ def audit_films(
     return Audit(
         task, tuple(methods), tuple(audited), refused, hearts / count, lungs / count, dict(models.sha256), about
     )
+
+
+def _without_name(reason: str, film: ListedFilm) -> str:
+    """A reason without the film's name, which may be a person's."""
+    return reason.replace(str(film.source), "this file").replace(getattr(film.source, "name", "\0"), "this file")
 
 
 def _audit_film(
