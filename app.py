@@ -13,6 +13,7 @@ from heartviz.experiment import draw_dim_curve, replace_heart, run_experiment
 from heartviz.paper_results import read_paper_results
 from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
+from heartviz.shortcut_results import read_shortcut_results
 from heartviz.ui import LAUNCH_OPTIONS, Engine, build_demo
 from heartviz.ui.cards import describe_models
 from heartviz.weights import Models
@@ -33,6 +34,7 @@ def make_engine(models: Models) -> Engine:
         replace_heart=lambda report, heart_mask: replace_heart(report, models, heart_mask),
         describe=lambda: describe_models(models.manifest),
         results=read_paper_results,
+        shortcut=read_shortcut_results,
     )
 
 

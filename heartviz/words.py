@@ -12,7 +12,7 @@ ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "har
 SMALL_EDIT_DICE = 0.9
 # A share within a quarter of its area share is called "about as much as chance".
 CHANCE_BAND = (0.8, 1.25)
-_NO_PROOF = ", which does not yet prove that either answer comes from there"
+_NO_PROOF = ", which does not yet prove that any answer comes from there"
 
 
 @dataclass(frozen=True)

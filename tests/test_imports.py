@@ -13,7 +13,7 @@ LEVELS = [
     {"manifest", "weights"},
     {"segment", "classify", "gate"},
     {"attribution", "interventions"},
-    {"measure", "bayes", "paper_results"},
+    {"measure", "bayes", "paper_results", "shortcut_results"},
     {"asking"},
     {"pipeline", "experiment"},
     {"audit"},

@@ -216,8 +216,8 @@ def test_model_cards_come_from_the_manifest():
 
 def test_there_is_no_tab_without_a_page(demo):
     tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Experiment", "Results", "About"]
-    assert PAGES[3][1] is build_about_page
+    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Experiment", "Shortcut", "Results", "About"]
+    assert PAGES[4][1] is build_about_page
 
 
 def test_privacy_settings():

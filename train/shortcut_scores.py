@@ -51,10 +51,18 @@ def summarise_runs(lines: Sequence[Mapping[str, Any]], sources: Sequence[str]) -
     for kind in kinds:
         own = [line for line in lines if tuple(line[name] for name in KIND) == kind]
         scores = [score_run(line, sources) for line in own]
-        by_film = np.mean([score_groups(np.array(line["probability"]), sources)["average"] for line in own], axis=0)
+        groups = [score_groups(np.array(line["probability"]), sources) for line in own]
+        by_film = np.mean([of["average"] for of in groups], axis=0)
         entries.append(
             dict(zip(KIND, kind, strict=True))
             | {"seeds": len(own), "films": len(by_film), "interval": list(bootstrap_interval(by_film))}
+            | {
+                "groups": {
+                    name: float(np.mean([np.nanmean(of[name]) for of in groups]))
+                    for name in groups[0]
+                    if name != "average"
+                }
+            }
             | {
                 name: {
                     "mean": float(np.mean([score[name] for score in scores])),

@@ -20,6 +20,7 @@ class Config:
     """Print what train.shortcut measured, as Markdown."""
 
     results: Path = field(metadata={"help": "shortcut.json of train.shortcut"})
+    app: Path | None = field(default=None, metadata={"help": "gets the numbers that the Shortcut page shows, as JSON"})
 
 
 def shortcut_table(result: Mapping[str, Any]) -> ResultTable:
@@ -77,8 +78,13 @@ def shortcut_finding(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main(config: Config) -> None:
-    """Prints the table."""
-    print(make_paper_tables([shortcut_table(json.loads(config.results.read_text(encoding="utf-8")))]))
+    """Prints the table, and writes the page's numbers where asked."""
+    result = json.loads(config.results.read_text(encoding="utf-8"))
+    if config.app is not None:
+        kept = {name: result[name] for name in ("command", "train_films", "test_films", "runs")}
+        text = json.dumps(kept | {"size_px": result["config"]["size_px"]}, separators=(",", ":"))
+        config.app.write_text(text + "\n", encoding="utf-8")
+    print(make_paper_tables([shortcut_table(result)]))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heartviz.paper_results import PAPER_RESULTS, ResultTable, format_cell, read_paper_results
+from heartviz.records import ARMS
 from train.config import run_script
 
-ARM_TITLES = {"plain": "Plain VGG16", "mask": "VGG+Mask", "outline_reader": "Reader of the true outline"}
+ARM_TITLES = {
+    "plain": "Plain VGG16",
+    "mask": "VGG+Mask",
+    "hardened": "Hardened",
+    "outline_reader": "Reader of the true outline",
+}
 GROUP_TITLES = {"both": "contour and vessel signs", "contour": "contour signs only", "vessels": "vessel signs only"}
 
 
@@ -47,7 +53,7 @@ def make_tables(results: dict) -> str:
         "| model | n | AUROC | accuracy | sensitivity | specificity | worst group (source x class) |",
         "|---|---|---|---|---|---|---|",
     ]
-    for arm in ("plain", "mask"):
+    for arm in ARMS:
         of = results["heart_size"][arm]
         low, high = of["auroc_interval"]
         parts.append(
@@ -77,7 +83,7 @@ def make_tables(results: dict) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for source, of in results["use"].items():
-        parts += [_use_row(source, of, arm) for arm in ("plain", "mask")]
+        parts += [_use_row(source, of, arm) for arm in ARMS]
     return "\n".join(parts)
 
 

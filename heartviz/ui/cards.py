@@ -13,8 +13,10 @@ MODEL_TITLES = MappingProxyType(
         "view": "Frontal or lateral",
         "congenital_plain": "Congenital signs, plain VGG16",
         "congenital_mask": "Congenital signs, VGG+Mask",
+        "congenital_hardened": "Congenital signs, hardened",
         "heart_size_plain": "Heart size, plain VGG16",
         "heart_size_mask": "Heart size, VGG+Mask",
+        "heart_size_hardened": "Heart size, hardened",
     }
 )
 _NOT_STATED = "Its card does not say what it was trained on."

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heartviz.paper_results import ResultTable
 from heartviz.records import Arm, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
+from heartviz.shortcut_results import ShortcutResults
 
 Progress = Callable[[float, str], None]
 
@@ -32,7 +33,8 @@ class Engine:
     `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength)`,
     `draw_dim_curve(report)` and `replace_heart(report, mask)` are those of heartviz.experiment. `describe()` maps each
-    model's name to its card. `results()` gives the paper's tables as measured again.
+    model's name to its card. `results()` gives the paper's tables as measured again, `shortcut()` what
+    planted shortcuts did, or None.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -45,3 +47,4 @@ class Engine:
     replace_heart: Callable[[Report, NDArray[np.bool_]], Report]
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple
+    shortcut: Callable[[], ShortcutResults | None] = lambda: None
