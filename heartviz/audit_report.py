@@ -83,7 +83,7 @@ def write_html(audit: Audit, path: Path) -> None:
         f"</style></head><body><h1>heartviz audit</h1><p class='device'>{escape(INTENDED_USE)} The models learnt "
         f"congenital disease from SIMULATED signs on films of adults.</p><p>{escape(introduce(audit))}</p>{body}"
         + (f"<section><h2>Films that could not be audited</h2><ul>{refused}</ul></section>" if refused else "")
-        + f"<section><h2>Models</h2><ul>{hashes}</ul></section></body></html>\n",
+        + f"<section><h2>Models</h2><ul>{hashes}</ul></section>{_FIT}</body></html>\n",
         encoding="utf-8",
     )
 
@@ -93,8 +93,12 @@ _STYLE = (
     "padding:24px}section{background:#151c22;border:1px solid #26323a;border-radius:12px;padding:16px 20px;"
     "margin:18px 0}h1,h2{line-height:1.2}.device{background:#221e13;border:1px solid #4b4027;color:#ffe2a8;"
     "border-radius:10px;padding:10px 14px}.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));"
-    "gap:16px}figure{margin:0;min-width:0}"
+    "gap:16px}figure{margin:0;min-width:0;overflow:hidden}"
 )
+
+
+# Figures are drawn while the page is still being read, and rows narrow when the next one comes.
+_FIT = "<script>addEventListener('load',()=>dispatchEvent(new Event('resize')))</script>"
 
 
 def _section_html(section: Section, first: bool) -> str:
@@ -102,7 +106,10 @@ def _section_html(section: Section, first: bool) -> str:
         f"<figure role='img' aria-label='{escape(section.title, quote=True)}: "
         f"{escape(figure.layout.title.text or '', quote=True)}'>"
         + figure.to_html(
-            full_html=False, include_plotlyjs=first and not number, config={"displayModeBar": False, "responsive": True}
+            full_html=False,
+            include_plotlyjs=first and not number,
+            default_width="100%",
+            config={"displayModeBar": False, "responsive": True},
         )
         + "</figure>"
         for number, figure in enumerate(section.figures)

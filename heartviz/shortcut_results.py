@@ -90,7 +90,7 @@ def read_shortcut_results(path: Path = SHORTCUT_RESULTS) -> ShortcutResults | No
             place = of["cue"], of["strength"]
             runs[place] = (*runs.get(place, ()), run)
         return ShortcutResults(
-            runs, clean, whole["train_films"], whole["test_films"], whole["size_px"], whole["command"]
+            runs, clean, whole["train_films"], whole["test_films"], whole["config"]["size_px"], whole["command"]
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{path.name} holds no shortcut results. Get it anew from the repository.") from error

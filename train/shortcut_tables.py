@@ -20,13 +20,16 @@ class Config:
     """Print what train.shortcut measured, as Markdown."""
 
     results: Path = field(metadata={"help": "shortcut.json of train.shortcut"})
+    strength: float | None = field(default=None, metadata={"help": "only the rows of this strength"})
     app: Path | None = field(default=None, metadata={"help": "gets the numbers that the Shortcut page shows, as JSON"})
 
 
-def shortcut_table(result: Mapping[str, Any]) -> ResultTable:
-    """A row a cue, strength and arm."""
+def shortcut_table(result: Mapping[str, Any], strength: float | None = None) -> ResultTable:
+    """A row a cue, strength and arm; with `strength` only its rows and those without a cue."""
     rows = []
     for of in sorted(result["runs"], key=lambda of: (of["cue"], of["strength"])):
+        if strength is not None and of["cue"] != "none" and of["strength"] != strength:
+            continue
         low, high = of["interval"]
         worst = of["worst_group"]
         rows.append(
@@ -82,9 +85,9 @@ def main(config: Config) -> None:
     result = json.loads(config.results.read_text(encoding="utf-8"))
     if config.app is not None:
         kept = {name: result[name] for name in ("command", "train_films", "test_films", "runs")}
-        text = json.dumps(kept | {"size_px": result["config"]["size_px"]}, separators=(",", ":"))
+        text = json.dumps(kept | {"config": {"size_px": result["config"]["size_px"]}}, separators=(",", ":"))
         config.app.write_text(text + "\n", encoding="utf-8")
-    print(make_paper_tables([shortcut_table(result)]))
+    print(make_paper_tables([shortcut_table(result, config.strength)]))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def plot_mean_map(summary: AuditSummary, arm: Arm, cluster: int | None = None) -
     for masks, colour in ((audit.mean_lungs, "#b9c7d2"), (audit.mean_heart, "#40e0d0")):
         figure.add_contour(
             z=masks, contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
-            line={"color": colour, "width": 2}, showscale=False, hoverinfo="skip",
+            line={"color": colour, "width": 2}, showscale=False, showlegend=False, hoverinfo="skip",
         )  # fmt: skip
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x")
@@ -190,7 +190,9 @@ def plot_predictive_value(summary: AuditSummary) -> go.Figure:
     ]
     slider = {"active": PREVALENCES.index(START_PREVALENCE), "steps": steps, "pad": {"t": 64},
               "currentvalue": {"prefix": "Of the people filmed, ill: "}}  # fmt: skip
-    figure.update_layout(sliders=[slider], legend={"y": 1.0, "yanchor": "bottom"})
+    figure.update_layout(
+        sliders=[slider], margin={"t": 84}, title={"y": 0.97}, legend={"y": 1.02, "yanchor": "bottom"}, showlegend=True
+    )
     figure.update_xaxes(title_text="Ill among those filmed", type="log", ticksuffix=" %")
     figure.update_yaxes(title_text="Ill among those called ill", **_PERCENT)
     return figure
