@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from heartviz.paper_results import read_paper_results
+from train.shortcut_tables import STRENGTH, shortcut_table
 from train.tables import make_paper_tables, make_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +21,8 @@ def test_results_are_those_of_the_shipped_models():
     assert results["models"] == {name: entry["sha256"] for name, entry in manifest["files"].items()}
     assert make_tables(results) in README
     assert make_paper_tables(read_paper_results()) in README
+    shortcut = json.loads((ROOT / "weights" / "shortcut_results.json").read_text(encoding="utf-8"))
+    assert make_paper_tables([shortcut_table(shortcut, STRENGTH)]).strip() in README
 
 
 def test_ci_runs_the_readmes_test_command():

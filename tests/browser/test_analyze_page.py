@@ -23,7 +23,7 @@ def test_a_film_goes_in_and_the_numbers_come_out(page, film, uploads):
     overlay = page.locator("#hv-results img").first
     assert "cardiothoracic ratio 0.46" in overlay.get_attribute("alt")
     page.locator(".js-plotly-plot .barlayer .point").first.wait_for(state="attached")
-    assert page.locator(".js-plotly-plot .barlayer .point").count() == 6  # three regions, two models
+    assert page.locator(".js-plotly-plot .barlayer .point").count() == 9  # three regions, three models
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     kept = [path.name for path in uploads.rglob("*") if "Mustermann" in path.name and path.is_file()]
     assert kept == []

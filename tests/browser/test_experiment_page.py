@@ -21,7 +21,7 @@ def open_experiments(page, film):
 def test_without_a_film_it_says_where_to_get_one(page):
     page.get_by_role("tab", name="Experiment").click()
     page.get_by_text("Analyze a film first").wait_for()
-    assert not page.get_by_role("button", name="Ask both models").is_visible()
+    assert not page.get_by_role("button", name="Ask all models").is_visible()
 
 
 @pytest.mark.parametrize("page", [1400, 390], indirect=True)
