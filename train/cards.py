@@ -36,6 +36,12 @@ LICENCE = (
     "Research and teaching only: the weights carry the terms of their data. JSRT films (Shiraishi 2000) and SCR masks "
     "(van Ginneken 2006): research and education, cite both. Wingspan (Dong 2018): MIT. VGG16 ImageNet: CC BY 4.0."
 )
+# What train.shortcut showed of each arm's way of showing a film, on models of their own.
+SHORTCUTS = {
+    "plain": ("Takes every shortcut that was planted (train.shortcut): marker, lung gain, exposure, step, source",),
+    "mask": ("Dimming to 0.2 hides no shortcut (train.shortcut): marker, lung gain, exposure, step, source",),
+    "hardened": ("Still takes another exposure, a step inside the heart, and the films' source (train.shortcut)",),
+}
 VIEW_LICENCE = (
     " NIH ChestX-ray14 (Wang 2017): free to use, name the NIH Clinical Center. COVID-19 image data collection (Cohen "
     "2020): Creative Commons, mostly BY-NC-SA, so not for commercial use."
@@ -154,6 +160,7 @@ def failure_lines(name: str, results: dict) -> list[str]:
         lines.append(
             f"Faint signs: {thirds['low']:.2f} right in the weakest third, {thirds['high']:.2f} in the strongest"
         )
+        lines.extend(SHORTCUTS[arm])
     return lines
 
 

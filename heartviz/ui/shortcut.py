@@ -79,5 +79,6 @@ def table_html(results: ShortcutResults, cue: str, strength: float) -> str:
         f"{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
         f'<p class="hv-fine">{escape(results.command)}. Learnt on {results.train_films} films, tested on '
         f"{results.test_films} others; mean of three seeds, VGG16 frozen but its last convolution and the head, at "
-        f"{results.size_px} px: models of their own, not the shipped ones. Worst group: the mean over seeds of each seed's worst.</p>"
+        f"{results.size_px} px: models of their own, not those shipped. Worst group: the mean over seeds of each "
+        "seed's worst.</p>"
     )
