@@ -153,6 +153,9 @@ def test_file_holds_everything_and_gives_the_audit_back(tmp_path):
     for section in list_sections(summarise(audit)):
         assert section.title in text
     assert "They go with the films&#x27; group" in text or "They go with the films' group" in text
+    hostile = "</script><script>alert(1)</script>\t"
+    write_html(make_audit([*two_kinds(), make_film(30, "Normal", 0.1, hostile)]), tmp_path / "hostile.html")
+    assert "alert(1)</script>" not in (tmp_path / "hostile.html").read_text(encoding="utf-8")
     assert "24 films: 12 Normal, 12 Enlarged. 1 films" in introduce(audit)
     write_audit(audit, tmp_path / "audit.json")
     again = read_audit(tmp_path / "audit.json")

@@ -128,8 +128,8 @@ def _reliability(scores: NDArray[np.float64], ill: NDArray[np.bool_]) -> tuple[t
 
 
 def _groups(films: tuple[AuditedFilm, ...], right: NDArray[np.bool_]) -> dict[tuple[str, str], Rate]:
-    names = np.array([f"{film.label}\t{film.group}" for film in films])
-    return {tuple(name.split("\t")): make_rate(right[names == name]) for name in sorted(set(names.tolist()))}
+    names = [(film.label, film.group) for film in films]
+    return {name: make_rate(right[[each == name for each in names]]) for name in sorted(set(names))}
 
 
 def _follow(clusters: MapClusters | None, films: list[AuditedFilm], arm: Arm) -> dict[str, float]:
