@@ -9,7 +9,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from heartviz import analyze, load_models
 from heartviz.errors import HeartvizError
-from heartviz.experiment import draw_dim_curve, replace_heart, run_experiment
+from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment
 from heartviz.paper_results import read_paper_results
 from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
@@ -32,6 +32,7 @@ def make_engine(models: Models) -> Engine:
         experiment=lambda report, name, strength: run_experiment(report, models, name, strength),
         draw_dim_curve=lambda report: draw_dim_curve(report, models),
         replace_heart=lambda report, heart_mask: replace_heart(report, models, heart_mask),
+        draw_deletion=lambda report: draw_deletion(report, models),
         describe=lambda: describe_models(models.manifest),
         results=read_paper_results,
         shortcut=read_shortcut_results,

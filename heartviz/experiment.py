@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heartviz.asking import ask_models, open_for_gradients
+from heartviz.asking import Shown, ask_models, open_for_gradients
 from heartviz.attribution.networks import contrast_logits
+from heartviz.attribution.perturbation import blur
 from heartviz.classify import pictures_seen, predict
 from heartviz.errors import SegmentationError
 from heartviz.gate import check_ratio
 from heartviz.interventions.catalogue import INTERVENTIONS, Scene
 from heartviz.masks import dim_outside
-from heartviz.measure import measure_cardiothoracic_ratio, measure_relevance_share
+from heartviz.measure import delete_by_rank, measure_cardiothoracic_ratio, measure_relevance_share
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
-from heartviz.records import ARMS, Arm, DimCurve, Experiment, Prediction, Report
+from heartviz.records import ARMS, Arm, DeletionCurves, DimCurve, Experiment, Prediction, Report
 from heartviz.weights import Models
 
 CHANGED_BY = 0.01  # of the gray range: from here on a pixel counts as changed
@@ -106,6 +107,34 @@ def draw_dim_curve(report: Report, models: Models, ratios: Sequence[float] = DIM
         pictures,
         maps,
     )
+
+
+def draw_deletion(report: Report, models: Models, steps: int = 8) -> DeletionCurves:
+    """Every model's probability of the class explained while pixels are blurred away or come back by its map's order.
+
+    Pixels are ranked by absolute value, and once more at random, which is the chance line: pixels taken away by any
+    order make a picture that no model has seen.
+    """
+    explanation = report.explanation
+    film = Shown(stretch_contrast(report.radiograph.pixels), report.segmentation)
+    curves: dict[str, dict[Arm, NDArray[np.float64]]] = {
+        name: {} for name in ("deletion", "insertion", "random_deletion", "random_insertion")
+    }
+    for arm in ARMS:
+        picture = film.pictures[arm]
+        baseline = blur(torch.from_numpy(picture)[None, None])[0, 0].numpy()
+
+        def score(pictures: NDArray[np.float32], arm: Arm = arm) -> NDArray[np.float64]:
+            answers = _predict(models, explanation.task, arm, pictures)
+            return np.array([answer.probabilities[explanation.target_class] for answer in answers])
+
+        values = film.frame.to_model(np.abs(np.nan_to_num(explanation.attributions[arm].values)))
+        drawn = np.random.default_rng(0).random(picture.shape, np.float32)
+        for name, order in (("", values), ("random_", drawn)):
+            deleted, inserted = delete_by_rank(order, picture, baseline, score, steps)
+            curves[f"{name}deletion"][arm], curves[f"{name}insertion"][arm] = deleted, inserted
+    shares = np.linspace(0, 1, steps + 1)
+    return DeletionCurves(explanation.task, explanation.target_class, explanation.method, shares, **curves)
 
 
 def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_]) -> Report:

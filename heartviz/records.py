@@ -243,3 +243,21 @@ class DimCurve(_Frozen):
     heart_chance: float
     pictures: NDArray[np.float32]
     maps: Mapping[Arm, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class DeletionCurves(_Frozen):
+    """Probability of the class while pixels are blurred away, and while they come back, the map's highest first.
+
+    `shares` (n,) are the shares of pixels, 0 to 1; `deletion` and `insertion` are arm to (n,), and so are
+    `random_deletion` and `random_insertion`, for which the pixels are drawn at random. Source: Petsiuk 2018.
+    """
+
+    task: str
+    target_class: str
+    method: str
+    shares: NDArray[np.float64]
+    deletion: Mapping[Arm, NDArray[np.float64]]
+    insertion: Mapping[Arm, NDArray[np.float64]]
+    random_deletion: Mapping[Arm, NDArray[np.float64]]
+    random_insertion: Mapping[Arm, NDArray[np.float64]]

@@ -17,6 +17,7 @@ from heartviz.records import (
     Attribution,
     CardiothoracicRatio,
     Control,
+    DeletionCurves,
     DimCurve,
     Experiment,
     Explanation,
@@ -232,6 +233,15 @@ class FakeCompute:
             report.explanation.task, report.explanation.target_class, ratios, curves, curves, 0.2, pictures, maps
         )
 
+    def draw_deletion(self, report) -> DeletionCurves:
+        """Three points; plain VGG16 falls at once, the others as slowly as by chance."""
+        shares, slow, fast = np.array([0.0, 0.5, 1.0]), np.array([0.9, 0.5, 0.1]), np.array([0.9, 0.1, 0.1])
+        random = dict.fromkeys(ARMS, slow)
+        back = dict.fromkeys(ARMS, slow[::-1])
+        explanation = report.explanation
+        question = explanation.task, explanation.target_class, explanation.method
+        return DeletionCurves(*question, shares, random | {"plain": fast}, back, random, back)
+
     def replace_heart(self, report, heart_mask) -> Report:
         """The same report with this heart and its ratio; VGG+Mask's answer turns to TOF."""
         if not heart_mask.any():
@@ -261,6 +271,7 @@ class FakeCompute:
             self.experiment,
             self.draw_dim_curve,
             self.replace_heart,
+            self.draw_deletion,
             lambda: cards,
             lambda: self.tables,
         )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from heartviz.errors import SegmentationError
-from heartviz.experiment import draw_dim_curve, replace_heart, run_experiment
+from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment
 from heartviz.interventions.catalogue import INTERVENTIONS
 from heartviz.interventions.regions import grow_mask, move_mask
 from heartviz.pipeline import analyze, explain
@@ -17,6 +17,22 @@ from heartviz.words import describe_edit, describe_experiment, describe_points
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
 pytest_plugins = ["tests.small_models"]
+
+
+def test_deletion_starts_with_the_film_and_ends_with_its_blurred_picture(models):
+    report = analyze(picture(), models)
+    curves = draw_deletion(report, models, steps=4)
+    assert curves.shares.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    for arm in ARMS:
+        probability = report.predictions["congenital"][arm].probabilities[curves.target_class]
+        for name in ("deletion", "random_deletion"):
+            assert getattr(curves, name)[arm][0] == pytest.approx(probability, abs=1e-5)
+        for name in ("insertion", "random_insertion"):
+            assert getattr(curves, name)[arm][-1] == pytest.approx(probability, abs=1e-5)
+        blurred = curves.insertion[arm][0]
+        assert curves.deletion[arm][-1] == pytest.approx(blurred, abs=1e-6)
+        assert curves.random_deletion[arm][-1] == pytest.approx(blurred, abs=1e-6)
+    assert curves.method == report.explanation.method
 
 
 @pytest.fixture

@@ -91,6 +91,24 @@ def test_a_failed_experiment_says_so_and_keeps_the_film(compute, report):
     assert held.report is report
 
 
+def test_deletion_says_its_areas_beside_those_of_random_pixels(compute, report):
+    view = experiment.draw_deletion(compute.engine(), Shelf().keep(report))
+    words = "Plain VGG16: 37 % on average while pixels go (at random 50 %), 50 % while they come (at random 50 %)."
+    assert words in view["deletion_words"]
+    figure = view["deletion"]["value"]
+    assert "n = 1 film" in figure.layout.title.text
+    assert len(figure.data) == 12  # three models, by map and at random, deletion and insertion
+    assert list(figure.data[0].y) == pytest.approx([90, 10, 10])
+
+    def fail(*_):
+        raise SegmentationError("No room.")
+
+    compute.draw_deletion = fail
+    failed = experiment.draw_deletion(compute.engine(), Shelf().keep(report))
+    assert "No room." in failed["deletion_words"]
+    assert failed["deletion"]["value"] is None
+
+
 def test_the_curve_says_its_numbers_in_words(compute, report):
     view = experiment.draw_curve(compute.engine(), Shelf().keep(report))
     assert "Plain VGG16 says VSD with 10 % at 0, 50 % at 0.2, 90 % at 1." in view["curve_words"]

@@ -1,7 +1,7 @@
 """Pictures (uint8 RGB) and plotly figures of what the records hold; no result is computed here."""
 
 from heartviz.plots.canvas import hex_colour
-from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_dim_curve, plot_shares
+from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_deletion, plot_dim_curve, plot_shares
 from heartviz.plots.film import (
     HEART_COLOUR,
     LEFT_LUNG_COLOUR,
@@ -24,6 +24,7 @@ __all__ = [
     "colour_stops",
     "hex_colour",
     "plot_controls",
+    "plot_deletion",
     "plot_dim_curve",
     "plot_film",
     "plot_layers",

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from heartviz.records import ARMS, REGIONS, Arm, DimCurve, Explanation
+from heartviz.records import ARMS, REGIONS, Arm, DeletionCurves, DimCurve, Explanation
 from heartviz.words import METHOD_WORDS
 
 ARM_COLOURS: Mapping[Arm, str] = {"plain": "#8fa9c4", "mask": "#f2a65a", "hardened": "#7fd08a"}
@@ -87,6 +88,36 @@ def plot_dim_curve(curve: DimCurve) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(**_STILL)
     figure.update_yaxes(**_STILL)
+    return figure
+
+
+def plot_deletion(curves: DeletionCurves) -> go.Figure:
+    """Deletion on the left and insertion on the right, all models, each beside pixels drawn at random."""
+    figure = make_subplots(
+        cols=2, shared_yaxes=True, horizontal_spacing=0.04,
+        subplot_titles=("Blurred away: should fall at once", "Brought back: should rise at once"),
+    )  # fmt: skip
+    for col, name in ((1, "deletion"), (2, "insertion")):
+        for arm in ARMS:
+            for which, dash in ((name, "solid"), (f"random_{name}", "dot")):
+                values = getattr(curves, which)[arm]
+                label = ARM_NAMES[arm] + (", pixels at random" if dash == "dot" else "")
+                figure.add_scatter(
+                    row=1, col=col, x=100 * curves.shares, y=100 * values, mode="lines+markers", name=label,
+                    line={"color": ARM_COLOURS[arm], "dash": dash, "width": 2.5 if dash == "solid" else 1.5},
+                    marker={"size": 6 if dash == "solid" else 3}, showlegend=col == 1, legendgroup=label,
+                    hovertemplate="%{x:.0f} % of pixels: %{y:.0f} %<extra>" + label + "</extra>",
+                )  # fmt: skip
+    figure.update_layout(
+        height=420, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 64, "b": 4},
+        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
+        title={"text": f"n = 1 film, {len(curves.shares)} points", "font": {"size": 13}, "x": 0},
+        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
+    )  # fmt: skip
+    figure.update_xaxes(title_text="Pixels, highest of the map first", ticksuffix=" %", gridcolor=GRID_COLOUR, **_STILL)
+    figure.update_yaxes(range=[-3, 103], ticksuffix=" %", gridcolor=GRID_COLOUR, **_STILL)
+    figure.update_yaxes(title_text=f"Says {curves.target_class}", col=1)
     return figure
 
 

@@ -92,7 +92,7 @@ def _answer(report: Report, task: str, arm: str) -> str:
 def add_edit_panel(engine: Engine, session: Session) -> EditPanel:
     """Adds the panel to the page that is being built, and its events."""
     with gr.Column(elem_classes="hv-panel"):
-        gr.HTML(f'<h2>3. Edit the heart</h2><p class="hv-caption">{_HOW}</p>')
+        gr.HTML(f'<h2>4. Edit the heart</h2><p class="hv-caption">{_HOW}</p>')
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
                 editor = gr.ImageEditor(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.paper_results import ResultTable
-from heartviz.records import Arm, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
+from heartviz.records import Arm, DeletionCurves, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
 from heartviz.shortcut_results import ShortcutResults
 
 Progress = Callable[[float, str], None]
@@ -32,9 +32,9 @@ class Engine:
     target_class, gradient_for, method, progress)` makes other maps of the same film and segments nothing again;
     `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength)`,
-    `draw_dim_curve(report)` and `replace_heart(report, mask)` are those of heartviz.experiment. `describe()` maps each
-    model's name to its card. `results()` gives the paper's tables as measured again, `shortcut()` what
-    planted shortcuts did, or None.
+    `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are those of
+    heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables as
+    measured again, `shortcut()` what planted shortcuts did, or None.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -45,6 +45,7 @@ class Engine:
     experiment: Callable[[Report, str, float | None], Experiment]
     draw_dim_curve: Callable[[Report], DimCurve]
     replace_heart: Callable[[Report, NDArray[np.bool_]], Report]
+    draw_deletion: Callable[[Report], DeletionCurves]
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None

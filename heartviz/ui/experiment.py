@@ -5,10 +5,11 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from heartviz import plots
 from heartviz.interventions.catalogue import INTERVENTIONS
-from heartviz.records import ARMS, DimCurve, Experiment, Report
+from heartviz.records import ARMS, DeletionCurves, DimCurve, Experiment, Report
 from heartviz.ui import panels
 from heartviz.ui.edit import add_edit_panel
 from heartviz.ui.engine import Engine
@@ -29,6 +30,13 @@ NO_FILM = (
 NOTHING_DRAWN = '<p class="hv-caption">Draw it: some seconds for all models.</p>'
 
 
+DELETION_SAYS = (
+    '<p class="hv-caption">The pixels that the map ranks highest are blurred away first, or brought back first into a '
+    "blurred picture. If the map is right, the answer follows faster than when pixels are drawn at random. Beware: the "
+    "shape of what is taken away is seen too. Up to half a minute.</p>"
+)
+
+
 def film_of(held: HeldReport | None) -> Report | None:
     """The film that experiments are made on: with the heart that a person drew, if one did."""
     return None if held is None else held.edited or held.report
@@ -37,8 +45,13 @@ def film_of(held: HeldReport | None) -> Report | None:
 def open_page(held: HeldReport | None) -> View:
     """The page for the film it holds, before any experiment; without a film it says what to do."""
     report = film_of(held)
-    view: View = {**dict.fromkeys(SHOWN), "curve_words": NOTHING_DRAWN, "empty": gr.update(visible=report is None)}
-    view |= {name: gr.update(value=None, visible=False) for name in ("curve", "strip")}
+    view: View = {
+        **dict.fromkeys(SHOWN),
+        "curve_words": NOTHING_DRAWN,
+        "deletion_words": DELETION_SAYS,
+        "empty": gr.update(visible=report is None),
+    }
+    view |= {name: gr.update(value=None, visible=False) for name in ("curve", "strip", "deletion")}
     view["bench"] = gr.update(visible=report is not None)
     if report is None:
         return {**view, "about": ""}
@@ -128,8 +141,8 @@ def draw_curve(engine: Engine, held: HeldReport | None) -> View:
             value=plots.plot_strip(curve), visible=True, alt_text=f"Pictures and maps at each ratio. {words}"
         ),
         "curve_words": f'<p class="hv-caption">{escape(words)} Under the curve: what all networks see at each ratio, '
-        "plain VGG16's map of it, VGG+Mask's map of it; all maps on one scale. Plain VGG16 learnt at 1, VGG+Mask at "
-        "0.2.</p>",
+        "then each model's map of it, in the order above; all maps on one scale. Plain VGG16 learnt at 1, VGG+Mask at "
+        "0.2, the hardened model at none of these.</p>",
     }
 
 
@@ -143,6 +156,38 @@ def curve_words(curve: DimCurve) -> str:
         )
         said.append(f"{plots.ARM_NAMES[arm]} says {curve.target_class} with {points}.")
     return " ".join(said)
+
+
+def draw_deletion(engine: Engine, held: HeldReport | None) -> View:
+    """Deletion and insertion by the map that the Analyze page shows, and their areas in words."""
+    report = film_of(held)
+    if report is None:
+        return open_page(held)
+    try:
+        curves = engine.draw_deletion(report)
+    except Exception as error:
+        failed = panels.error_banner(words_of(error), "The curves could not be drawn.")
+        return {"deletion_words": failed, "deletion": gr.update(value=None, visible=False)}
+    return {
+        "deletion": gr.update(value=plots.plot_deletion(curves), visible=True),
+        "deletion_words": f'{DELETION_SAYS}<p class="hv-caption">{escape(deletion_words(curves))}</p>',
+    }
+
+
+def deletion_words(curves: DeletionCurves) -> str:
+    """The mean of each model's curves beside those of pixels at random."""
+    said = []
+    for arm in ARMS:
+        areas = [
+            f"{100 * float(np.mean(getattr(curves, name)[arm])):.0f} %"
+            for name in ("deletion", "random_deletion", "insertion", "random_insertion")
+        ]
+        said.append(
+            f"{plots.ARM_NAMES[arm]}: {areas[0]} on average while pixels go (at random {areas[1]}), {areas[2]} while "
+            f"they come (at random {areas[3]})."
+        )
+    label = METHOD_WORDS[curves.method].label
+    return f"{label} map, probability of {curves.target_class}. {' '.join(said)}"
 
 
 def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
@@ -178,6 +223,11 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
             parts["curve_words"] = gr.HTML(NOTHING_DRAWN)
             parts["curve"] = gr.Plot(show_label=False, container=False, visible=False)
             parts["strip"] = add_image(visible=False)
+        with gr.Column(elem_classes="hv-panel"):
+            gr.HTML("<h2>3. Take away what the map ranks highest</h2>")
+            take = gr.Button("Delete and insert")
+            parts["deletion_words"] = gr.HTML(DELETION_SAYS)
+            parts["deletion"] = gr.Plot(show_label=False, container=False, visible=False)
         edit = add_edit_panel(engine, session)
 
     def by_component(make: Callable[..., View]) -> Callable[..., dict[Any, Any]]:
@@ -192,6 +242,9 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
     def make_curve(held: HeldReport | None) -> View:
         return draw_curve(engine, held)
 
+    def take_away(held: HeldReport | None) -> View:
+        return draw_deletion(engine, held)
+
     inputs = [session.held, name, parts["strength"]]
     opened = tab.select(by_component(open_page), [session.held], show_progress="hidden", **queue)
     opened.then(edit.open, [session.held], edit.outputs, show_progress="hidden", **MODEL_QUEUE)
@@ -201,6 +254,7 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
     for event in (run.click, parts["strength"].release):
         event(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     draw.click(by_component(make_curve), [session.held], show_progress_on=parts["curve_words"], **queue)
+    take.click(by_component(take_away), [session.held], show_progress_on=parts["deletion_words"], **queue)
     for changed in edit.events:
         anew = changed.then(by_component(open_page), [session.held], show_progress="hidden", **queue)
         anew.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
