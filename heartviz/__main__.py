@@ -1,6 +1,7 @@
 """Command line: `python -m heartviz analyze FILE... --out DIR`, and `audit FOLDER --labels CSV --out FILE`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -30,13 +31,17 @@ def _audit(options: argparse.Namespace) -> int:
     from heartviz.audit_report import introduce, write_html
     from heartviz.weights import load_models
 
-    if not options.out.parent.is_dir() or options.out.is_dir():
-        print(f"heartviz: --out {options.out} must be a file in a folder that is there.", file=sys.stderr)
+    if options.out.is_dir() or not os.access(options.out if options.out.exists() else options.out.parent, os.W_OK):
+        print(f"heartviz: --out {options.out} can't be written: give a file in an existing folder.", file=sys.stderr)
         return 2
     task, films = read_labels(options.labels, options.folder)
     models = load_models(options.weights)
     with tqdm(total=len(films), unit="film") as bar:
-        audit = audit_films(films, models, task, options.method, lambda done, _: bar.update(1))
+
+        def tell(done: float, words: str) -> None:
+            bar.update(round(done * len(films)) - bar.n)
+
+        audit = audit_films(films, models, task, options.method, tell)
     for line, reason in audit.refused.items():
         print(f"line {line}: not audited: {reason}", file=sys.stderr)
     write_html(audit, options.out)

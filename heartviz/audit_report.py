@@ -1,9 +1,11 @@
 """An audit as sections of words and figures, for the page, and as one HTML file that opens offline."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from statistics import median
 
 from heartviz.audit import Audit, AuditSummary, summarise
 from heartviz.audit.summary import ArmSummary, Rate
@@ -150,10 +152,11 @@ def _shares_words(audit: Audit) -> str:
     said = []
     for method in audit.methods:
         for arm in ARMS:
-            shares = sorted(film.heart_shares[method][arm] for film in audit.films)
-            said.append(
-                f"{METHOD_WORDS[method].label}, {ARM_NAMES[arm]}: median {100 * shares[len(shares) // 2]:.0f} %"
-            )
+            shares = [film.heart_shares[method][arm] for film in audit.films]
+            known = [100 * share for share in shares if math.isfinite(share)]
+            middle = f"median {median(known):.0f} %" if known else "not defined"
+            empty = f" ({len(shares) - len(known)} maps are empty)" if len(known) < len(shares) else ""
+            said.append(f"{METHOD_WORDS[method].label}, {ARM_NAMES[arm]}: {middle}{empty}")
     chance = sum(film.heart_chance for film in audit.films) / len(audit.films)
     return f"The heart covers {100 * chance:.0f} % of the picture. {'; '.join(said)} of the map in it."
 

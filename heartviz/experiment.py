@@ -112,8 +112,8 @@ def draw_dim_curve(report: Report, models: Models, ratios: Sequence[float] = DIM
 def draw_deletion(report: Report, models: Models, steps: int = 8) -> DeletionCurves:
     """Every model's probability of the class explained while pixels are blurred away or come back by its map's order.
 
-    Pixels are ranked by absolute value, and once more at random, which is the chance line: pixels taken away by any
-    order make a picture that no model has seen.
+    Highest is what speaks most for the class. Pixels are ranked once more at random, which is the chance line: taken
+    away in any order they leave a picture that no model has seen.
     """
     explanation = report.explanation
     film = Shown(stretch_contrast(report.radiograph.pixels), report.segmentation)
@@ -128,7 +128,7 @@ def draw_deletion(report: Report, models: Models, steps: int = 8) -> DeletionCur
             answers = _predict(models, explanation.task, arm, pictures)
             return np.array([answer.probabilities[explanation.target_class] for answer in answers])
 
-        values = film.frame.to_model(np.abs(np.nan_to_num(explanation.attributions[arm].values)))
+        values = film.frame.to_model(np.nan_to_num(explanation.attributions[arm].values))
         drawn = np.random.default_rng(0).random(picture.shape, np.float32)
         for name, order in (("", values), ("random_", drawn)):
             deleted, inserted = delete_by_rank(order, picture, baseline, score, steps)

@@ -4,6 +4,7 @@ from typing import Any
 
 from heartviz.manifest import CLASSIFIERS
 from heartviz.report import INTENDED_USE
+from heartviz.shortcut_results import CUE_NAMES, ShortcutResults, read_shortcut_results
 
 TRAINED_ON = {
     "trunk": "ImageNet photographs (VGG16, Simonyan and Zisserman 2015); not changed by us.",
@@ -36,12 +37,8 @@ LICENCE = (
     "Research and teaching only: the weights carry the terms of their data. JSRT films (Shiraishi 2000) and SCR masks "
     "(van Ginneken 2006): research and education, cite both. Wingspan (Dong 2018): MIT. VGG16 ImageNet: CC BY 4.0."
 )
-# What train.shortcut showed of each arm's way of showing a film, on models of their own.
-SHORTCUTS = {
-    "plain": ("Takes every shortcut that was planted (train.shortcut): marker, lung gain, exposure, step, source",),
-    "mask": ("Dimming to 0.2 hides no shortcut (train.shortcut): marker, lung gain, exposure, step, source",),
-    "hardened": ("Still takes another exposure, a step inside the heart, and the films' source (train.shortcut)",),
-}
+# The arm of train.shortcut that is shown films as each model is, and the strength that is told.
+SHORTCUT_ARMS, SHORTCUT_STRENGTH = {"plain": "plain", "mask": "x0.2", "hardened": "levelled_lungs"}, 0.95
 VIEW_LICENCE = (
     " NIH ChestX-ray14 (Wang 2017): free to use, name the NIH Clinical Center. COVID-19 image data collection (Cohen "
     "2020): Creative Commons, mostly BY-NC-SA, so not for commercial use."
@@ -160,8 +157,24 @@ def failure_lines(name: str, results: dict) -> list[str]:
         lines.append(
             f"Faint signs: {thirds['low']:.2f} right in the weakest third, {thirds['high']:.2f} in the strongest"
         )
-        lines.extend(SHORTCUTS[arm])
+        lines += shortcut_lines(arm, read_shortcut_results())
     return lines
+
+
+def shortcut_lines(arm: str, results: ShortcutResults | None) -> list[str]:
+    """Which planted cues models take that are shown films as this one is; nothing where none were planted."""
+    if results is None:
+        return []
+    cues: dict[bool, list[str]] = {True: [], False: []}
+    for (cue, strength), runs in results.runs.items():
+        if strength == SHORTCUT_STRENGTH:
+            (run,) = (run for run in runs if run.arm == SHORTCUT_ARMS[arm])
+            cues[run.takes_it].append(f"{CUE_NAMES[cue].lower()} (worst group {run.worst:.2f} of {run.average:.2f})")
+    return [
+        f"Small models that are shown films as this one is take these planted cues: {', '.join(cues[True]) or 'none'}; "
+        f"not these: {', '.join(cues[False]) or 'none'} (train.shortcut, strength {SHORTCUT_STRENGTH}, "
+        f"{results.test_films} test films in both labels). This file itself was not trained on planted cues"
+    ]
 
 
 def _interval(values: dict, name: str) -> str:

@@ -145,8 +145,8 @@ def main(config: Config) -> None:
     if config.quick:
         quick: dict[str, Any] = {"cues": ("marker",), "strengths": (0.95,), "seeds": 1, "epochs": 2}
         config, films = Config(**(vars(config) | quick)), films[::6]
-    parts = {split: {film.film_id for film in films_of(films, splits, split)} for split in ("train", "test")}
-    films = [film for film in films if film.film_id in parts["train"] | parts["test"]]
+    parts = {split: {film.film_id for film in films_of(films, splits, split)} for split in ("train", config.split)}
+    films = [film for film in films if film.film_id in set().union(*parts.values())]
     train, test = (
         np.array([place for place, film in enumerate(films) if film.film_id in parts[split]]) for split in parts
     )

@@ -68,6 +68,7 @@ class ShownFilms(LastTraining):
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     weights: str = field(default="local", metadata={"help": "segmenter, as HEARTVIZ_WEIGHTS"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
+    split: str = field(default="test", metadata={"help": "split that is tested", "choices": ("test", "validation")})
     cues: tuple[str, ...] = field(default=(*CUES, SOURCE), metadata={"help": "cues", "choices": (*CUES, SOURCE)})
     arms: tuple[str, ...] = field(default=tuple(ARMS), metadata={"help": "arms", "choices": tuple(ARMS)})
     size_px: int = field(default=112, metadata={"help": "side of the thorax picture"})

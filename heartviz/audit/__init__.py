@@ -1,7 +1,7 @@
 """Audit of a whole set of labelled films: how well each model does, for whom, and where its maps lie."""
 
 from heartviz.audit.collect import ListedFilm, audit_films, read_labels
-from heartviz.audit.records import Audit, AuditedFilm, read_audit, write_audit
+from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.audit.summary import AuditSummary, summarise
 
 __all__ = [
@@ -10,8 +10,6 @@ __all__ = [
     "AuditedFilm",
     "ListedFilm",
     "audit_films",
-    "read_audit",
     "read_labels",
     "summarise",
-    "write_audit",
 ]

@@ -19,6 +19,7 @@ from heartviz.words import DEFAULT_METHOD
 
 UNFORESEEN = "an unforeseen fault ({}) stopped this film"
 ALL = "all films"
+HEALTHY = "Normal"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def _find_task(labels: set[str], name: str) -> str:
         raise DataError(
             f"{name} has labels that no task has together ({', '.join(sorted(labels))}). Known are {known}."
         )
-    if len(fitting) > 1:
-        raise DataError(f"All films of {name} are labelled {', '.join(sorted(labels))}: an audit needs ill ones too.")
+    if HEALTHY.lower() not in found or len(found) == 1:
+        raise DataError(f"{name} has films labelled {', '.join(sorted(labels))} only: give Normal ones and ill ones.")
     return fitting[0]
 
 
@@ -101,6 +102,7 @@ def audit_films(
             continue
         hearts += anatomy.lay(report.segmentation.heart_mask)
         lungs += anatomy.lay(report.segmentation.lungs_mask)
+    tell(1.0, "Done")
     count = max(1, len(audited))
     return Audit(
         task, tuple(methods), tuple(audited), refused, hearts / count, lungs / count, dict(models.sha256), about

@@ -28,8 +28,6 @@ NO_FILM = (
     "on the film that it shows.</p></section>"
 )
 NOTHING_DRAWN = '<p class="hv-caption">Draw it: some seconds for all models.</p>'
-
-
 DELETION_SAYS = (
     '<p class="hv-caption">The pixels that the map ranks highest are blurred away first, or brought back first into a '
     "blurred picture. If the map is right, the answer follows faster than when pixels are drawn at random. Beware: the "

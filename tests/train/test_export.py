@@ -13,11 +13,12 @@ from huggingface_hub.utils import close_session
 
 from heartviz import weights
 from heartviz.errors import DataError, WeightsError
+from heartviz.shortcut_results import ShortcutResults, ShortcutRun
 from tests.hub import LoopbackHub
 from tests.release import CHECKPOINTS, COMMIT, REPOSITORY, change_manifest
 from train import export
-from train.cards import card_text, make_card
-from train.export import Config, main, push_release
+from train.cards import card_text, make_card, shortcut_lines
+from train.export import Config, main, names_of, push_release
 
 pytest_plugins = ["tests.release"]
 
@@ -186,3 +187,22 @@ def test_a_new_models_card_has_no_numbers_of_the_old_file():
     assert card["metrics"] == card["failures"] == []
     assert "command" not in card
     assert card["trained_on"].startswith("277 frontal films")
+
+
+def test_a_run_of_one_arm_makes_that_model_only():
+    runs = {"congenital": {"arms": {"hardened": {}}}, "view": {}}
+    assert names_of(runs) == ("view", "congenital_hardened")
+
+
+def test_cards_say_which_planted_cues_are_taken_and_that_other_models_took_them():
+    assert shortcut_lines("plain", None) == []
+    groups = {(0, 0): 1.0}
+    runs = {
+        ("marker", 0.95): (ShortcutRun("x0.2", 0.6, (0.5, 0.7), 0.1, groups),),
+        ("source", 0.95): (ShortcutRun("x0.2", 0.8, (0.7, 0.9), 0.78, groups),),
+        ("marker", 0.5): (ShortcutRun("x0.2", 0.8, (0.7, 0.9), 0.78, groups),),
+    }
+    (line,) = shortcut_lines("mask", ShortcutResults(runs, {}, 10, 4, 112, ""))
+    assert "take these planted cues: marker in the corner (worst group 0.10 of 0.60); not these: the hospital" in line
+    assert "4 test films" in line
+    assert line.endswith("This file itself was not trained on planted cues")
