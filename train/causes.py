@@ -55,29 +55,35 @@ class Config:
     methods: tuple[str, ...] = field(
         default=(EDGES, *METHODS), metadata={"help": "methods", "choices": (EDGES, *METHODS)}
     )
+    arms: tuple[str, ...] = field(default=ARMS, metadata={"help": "models", "choices": ARMS})
     every: int = field(default=1, metadata={"help": "every Nth film"})
+    drawings: int = field(default=0, metadata={"help": "the first N drawings, three a film; 0: all"})
+    integration_steps: int = field(default=8, metadata={"help": "steps of Integrated Gradients"})
+    smoothgrad_samples: int = field(default=8, metadata={"help": "noisy copies of SmoothGrad"})
     seed: int = field(default=9, metadata={"help": "seed of the simulation"})
 
 
-def score_map(values: NDArray[np.float32], cause: NDArray[np.bool_]) -> dict[str, float]:
-    """Rank accuracy, pointing game and share of a map's absolute values in the cause, both (h, w)."""
+def score_map(
+    values: NDArray[np.float32], cause: NDArray[np.bool_], regions: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """Rank accuracy and pointing game in the cause (h, w), shares of the map's absolute values in it and by region."""
     strength = np.abs(values)
     total = float(strength.sum())
+    masks = {"share": cause} | dict(regions)
     return {
         "rank": measure_rank_accuracy(strength, cause),
         "hit": hits_cause(strength, cause),
-        "share": float(strength[cause].sum()) / total if total else float("nan"),
-    }
+    } | {name: float(strength[mask].sum()) / total if total else float("nan") for name, mask in masks.items()}
 
 
 def explain_drawing(
-    drawing: tuple[int, Film, str], wanted: Sequence[tuple[Arm, str]], weights: str, seed: int
+    drawing: tuple[int, Film, str], wanted: Sequence[tuple[Arm, str]], config: Config
 ) -> list[dict[str, Any]]:
     """One line a wanted model and method, of a film drawn with one class's signs; none where no heart is found."""
     number, film, label = drawing
-    models = _load_once(weights)
+    models = _load_once(config.weights)
     class_index = TASK_CLASSES["congenital"].index(label)
-    rng = np.random.default_rng([seed, number, class_index])
+    rng = np.random.default_rng([config.seed, number, class_index])
     made = simulate_film(film.read_pixels(), *film.read_masks(), draw_film(rng, label, draw_severity(rng, label)))
     picture = as_loaded(made.picture)
     segmentation = segment_film(picture, models.trunk, models.segmenter)
@@ -85,6 +91,10 @@ def explain_drawing(
         return []
     shown = Shown(picture, segmentation)
     cause = shown.frame.to_model(made.cause_mask.astype(np.float32)) > 0.5
+    regions = shown.regions()
+    areas = {"area": cause} | {f"{name}_area": mask for name, mask in regions.items() if name == "heart"}
+    areas = {name: round(float(mask.mean()), 5) for name, mask in areas.items()}
+    effort = {"integration_steps": config.integration_steps, "smoothgrad_samples": config.smoothgrad_samples}
     answers, lines = {}, []
     for arm, method in wanted:
         classifier = models.classifiers["congenital", arm]
@@ -96,11 +106,11 @@ def explain_drawing(
         if method == EDGES:
             values = detect_edges(shown.pictures[arm])
         else:
-            values = compute_map(method, network, shown.pictures[arm], class_index, shown.regions()).values
-        scores = {name: round(score, 5) for name, score in score_map(values, cause).items()}
+            values = compute_map(method, network, shown.pictures[arm], class_index, regions, **effort).values
+        scores = {name: round(score, 5) for name, score in score_map(values, cause, regions).items()}
         told = {"model": models.sha256[classifier.name], "source": film.source, "right": answers[arm] == label}
         place = {"film": number, "label": label, "arm": arm, "method": method}
-        lines.append(place | told | {"area": round(float(cause.mean()), 5)} | scores)
+        lines.append(place | told | areas | scores)
     return lines
 
 
@@ -154,21 +164,29 @@ def main(config: Config) -> None:
     models = load_models(config.weights)
     run = describe_run(config, held_out, config.splits)
     found_by = [models.sha256[name] for name in ("trunk", "segmenter")]
-    key = fingerprint({}, run["films_sha256"], hash_files(MADE_BY), found_by, config.seed)
+    key = fingerprint(
+        {},
+        run["films_sha256"],
+        hash_files(MADE_BY),
+        found_by,
+        config.seed,
+        config.integration_steps,
+        config.smoothgrad_samples,
+    )
     config.out.mkdir(parents=True, exist_ok=True)
     path = config.out / "maps.jsonl"
     shas = {arm: models.sha256[models.classifiers["congenital", arm].name] for arm in ARMS}
     done = {tuple(line[name] for name in PLACE) for line in read_predictions(path, key)}
-    pairs = [(arm, method) for method in config.methods for arm in ARMS]
+    pairs = [(arm, method) for method in config.methods for arm in config.arms]
     work: dict[tuple[tuple[Arm, str], ...], list] = {}
-    for number, film in enumerate(held_out):
-        for label in ILL:
-            wanted = tuple(pair for pair in pairs if (number, label, *pair, shas[pair[0]]) not in done)
-            if wanted:
-                work.setdefault(wanted, []).append((number, film, label))
+    drawings = [(number, film, label) for number, film in enumerate(held_out) for label in ILL]
+    for number, film, label in drawings[: config.drawings or None]:
+        wanted = tuple(pair for pair in pairs if (number, label, *pair, shas[pair[0]]) not in done)
+        if wanted:
+            work.setdefault(wanted, []).append((number, film, label))
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         for wanted, drawings in work.items():
-            explain = partial(explain_drawing, wanted=wanted, weights=config.weights, seed=config.seed)
+            explain = partial(explain_drawing, wanted=wanted, config=config)
             for lines in tqdm(pool.map(explain, drawings), total=len(drawings), unit="drawing", mininterval=10):
                 with path.open("a", encoding="utf-8") as file:
                     file.write("".join(json.dumps({"key": key} | line) + "\n" for line in lines))

@@ -39,6 +39,8 @@ class Asked:
     class_index: int
     regions: Masks
     tell: Tell
+    integration_steps: int = perturbation.INTEGRATION_STEPS
+    smoothgrad_samples: int = perturbation.SMOOTHGRAD_SAMPLES
 
     def score(self, pictures: int) -> nn.Module:
         """The class's contrast logit; progress is told as the share of so many pictures."""
@@ -51,11 +53,13 @@ def _sensitivity(asked: Asked) -> PictureMap:
 
 
 def _smoothgrad(asked: Asked) -> PictureMap:
-    return PictureMap(perturbation.smooth_gradients(asked.score(perturbation.SMOOTHGRAD_SAMPLES), asked.gray))
+    samples = asked.smoothgrad_samples
+    return PictureMap(perturbation.smooth_gradients(asked.score(samples), asked.gray, samples=samples))
 
 
 def _integrated_gradients(asked: Asked) -> PictureMap:
-    values, gap = perturbation.integrate_gradients(asked.score(perturbation.INTEGRATION_STEPS + 2), asked.gray)
+    steps = asked.integration_steps
+    values, gap = perturbation.integrate_gradients(asked.score(steps + 2), asked.gray, steps=steps)
     return PictureMap(values, gap)
 
 
@@ -102,18 +106,19 @@ def compute_map(
     class_index: int,
     regions: Masks,
     tell: Tell | None = None,
+    **effort: int,
 ) -> PictureMap:
     """The map of one method for one class on the picture (h, w) that the network was shown.
 
     `regions` are masks (h, w) that do not overlap; only occlusion by region uses them. `tell` is called with the
-    share that is done. The network is given back untouched, also after a failure. Raises ValueError for an unknown
-    method.
+    share that is done; `effort` can set `integration_steps` and `smoothgrad_samples`. The network is given back
+    untouched, also after a failure. Raises ValueError for an unknown method.
     """
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}: choose one of {', '.join(METHODS)}.")
     gray = torch.from_numpy(np.array(picture, dtype=np.float32))[None, None]
     with borrow(network):
-        found = METHODS[method](Asked(network, gray, class_index, regions, tell or (lambda done: None)))
+        found = METHODS[method](Asked(network, gray, class_index, regions, tell or (lambda done: None), **effort))
     if not np.isfinite(found.values).all():
         return PictureMap(found.values, found.gap, "This map holds values that are not numbers: it was not computed.")
     return found

@@ -22,14 +22,16 @@ BLUR_SIGMA_PX = 12.0
 WIDTH = 8
 
 
-def smooth_gradients(score: nn.Module, gray: Tensor, seed: int = 0, width: int = WIDTH) -> NDArray[np.float32]:
-    """Mean gradient over 16 copies of the picture with noise of 0.05 gray. Source: Smilkov 2017."""
+def smooth_gradients(
+    score: nn.Module, gray: Tensor, seed: int = 0, width: int = WIDTH, samples: int = SMOOTHGRAD_SAMPLES
+) -> NDArray[np.float32]:
+    """Mean gradient over copies of the picture with noise of 0.05 gray. Source: Smilkov 2017."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         gradients = NoiseTunnel(Saliency(score)).attribute(
             gray,
             nt_type="smoothgrad",
-            nt_samples=SMOOTHGRAD_SAMPLES,
+            nt_samples=samples,
             nt_samples_batch_size=width,
             stdevs=SMOOTHGRAD_SIGMA,
             abs=False,
@@ -37,8 +39,10 @@ def smooth_gradients(score: nn.Module, gray: Tensor, seed: int = 0, width: int =
     return gradients[0, 0].detach().numpy()
 
 
-def integrate_gradients(score: nn.Module, gray: Tensor, width: int = WIDTH) -> tuple[NDArray[np.float32], float]:
-    """Gradient integrated from a black picture to this one, times it, in 32 steps; and the gap of its completeness.
+def integrate_gradients(
+    score: nn.Module, gray: Tensor, width: int = WIDTH, steps: int = INTEGRATION_STEPS
+) -> tuple[NDArray[np.float32], float]:
+    """Gradient integrated from a black picture to this one, times it, in so many steps; the gap of its completeness.
 
     The map sums to score(picture) - score(black); the gap is how far it misses that, as a share of it. Source:
     Sundararajan 2017.
@@ -46,7 +50,7 @@ def integrate_gradients(score: nn.Module, gray: Tensor, width: int = WIDTH) -> t
     values, difference = IntegratedGradients(score).attribute(
         gray,
         baselines=torch.zeros_like(gray),
-        n_steps=INTEGRATION_STEPS,
+        n_steps=steps,
         internal_batch_size=width,
         return_convergence_delta=True,
     )

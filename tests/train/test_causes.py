@@ -1,14 +1,19 @@
 """Maps against the drawn signs' pixels: scores counted by hand, and one film explained as the app does it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from heartviz.records import ARMS, Segmentation
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from train import causes
-from train.causes import EDGES, explain_drawing, score_map, summarise
+from train.causes import EDGES, Config, explain_drawing, score_map, summarise
 
 pytest_plugins = ["tests.small_models"]
+
+
+CONFIG = Config(data=Path("unused"), out=Path("unused"), seed=1)
 
 
 class DrawnFilm:
@@ -27,8 +32,9 @@ def test_scores_count_absolute_values_in_the_cause():
     values = np.array([[-4, 1], [2, 1]], np.float32)
     cause = np.array([[True, False], [False, True]])
     # The two strongest pixels are -4 (in the cause) and 2 (not in it); the strongest of all is in it.
-    assert score_map(values, cause) == {"rank": 0.5, "hit": 1.0, "share": 5 / 8}
-    assert np.isnan(score_map(np.zeros((2, 2), np.float32), cause)["share"])
+    heart = np.array([[False, True], [True, False]])
+    assert score_map(values, cause, {"heart": heart}) == {"rank": 0.5, "hit": 1.0, "share": 5 / 8, "heart": 3 / 8}
+    assert np.isnan(score_map(np.zeros((2, 2), np.float32), cause, {})["share"])
 
 
 def line(film, method, rank, right=True, label="VSD"):
@@ -56,13 +62,13 @@ def test_a_drawing_gives_a_line_for_each_wanted_model_and_method(models, monkeyp
     found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
     monkeypatch.setattr(causes, "segment_film", lambda *_: found)
     wanted = [("plain", EDGES), ("hardened", "sensitivity")]
-    lines = explain_drawing((3, DrawnFilm(), "VSD"), wanted, "local", 1)
+    lines = explain_drawing((3, DrawnFilm(), "VSD"), wanted, CONFIG)
     assert [(of["arm"], of["method"], of["film"], of["model"]) for of in lines] == [
         ("plain", EDGES, 3, "plain"),
         ("hardened", "sensitivity", 3, "hardened"),
     ]
     assert all(0 < of["area"] < 1 and 0 <= of["rank"] <= 1 for of in lines)
-    assert lines == explain_drawing((3, DrawnFilm(), "VSD"), wanted, "local", 1)
+    assert lines == explain_drawing((3, DrawnFilm(), "VSD"), wanted, CONFIG)
     empty = Segmentation(*probs, HEART & False, LEFT_LUNG, RIGHT_LUNG)
     monkeypatch.setattr(causes, "segment_film", lambda *_: empty)
-    assert explain_drawing((3, DrawnFilm(), "VSD"), wanted, "local", 1) == []
+    assert explain_drawing((3, DrawnFilm(), "VSD"), wanted, CONFIG) == []
