@@ -9,7 +9,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from heartviz import analyze, load_models
 from heartviz.errors import HeartvizError
-from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment
+from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.paper_results import read_paper_results
 from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
@@ -29,7 +29,8 @@ def make_engine(models: Models) -> Engine:
         explain=lambda report, *chosen: explain(report, models, *chosen),
         add_controls=lambda report, progress: add_controls(report, models, progress),
         read_layers=lambda report, task, layer: read_layers(report, models, task, layer),
-        experiment=lambda report, name, strength: run_experiment(report, models, name, strength),
+        experiment=lambda report, name, *chosen: run_experiment(report, models, name, *chosen),
+        take_donor=lambda radiograph: take_donor(radiograph, models),
         draw_dim_curve=lambda report: draw_dim_curve(report, models),
         replace_heart=lambda report, heart_mask: replace_heart(report, models, heart_mask),
         draw_deletion=lambda report: draw_deletion(report, models),

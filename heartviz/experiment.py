@@ -17,11 +17,12 @@ from heartviz.attribution.perturbation import blur
 from heartviz.classify import pictures_seen, predict
 from heartviz.errors import SegmentationError
 from heartviz.gate import check_ratio
-from heartviz.interventions.catalogue import INTERVENTIONS, Scene
+from heartviz.interventions.catalogue import INTERVENTIONS, Donor, Scene
 from heartviz.masks import dim_outside
 from heartviz.measure import delete_by_rank, measure_cardiothoracic_ratio, measure_relevance_share
+from heartviz.pipeline import find_outlines
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
-from heartviz.records import ARMS, Arm, DeletionCurves, DimCurve, Experiment, Prediction, Report
+from heartviz.records import ARMS, Arm, DeletionCurves, DimCurve, Experiment, Prediction, Radiograph, Report
 from heartviz.weights import Models
 
 CHANGED_BY = 0.01  # of the gray range: from here on a pixel counts as changed
@@ -29,10 +30,21 @@ NOT_CHANGED_BY = 1e-4  # a picture that nowhere differs by more is the same pict
 DIM_RATIOS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
-def run_experiment(report: Report, models: Models, name: str, strength: float | None = None) -> Experiment:
+def take_donor(radiograph: Radiograph, models: Models) -> Donor:
+    """Another film with its outlines, whose lungs can be swapped in. Raises SegmentationError where none are found."""
+    picture = stretch_contrast(radiograph.pixels)
+    with models.lock:
+        found, _ = find_outlines(picture, models)
+    return Donor(picture, found.heart_mask, found.left_lung_mask, found.right_lung_mask)
+
+
+def run_experiment(
+    report: Report, models: Models, name: str, strength: float | None = None, donor: Donor | None = None
+) -> Experiment:
     """What all models say after the intervention `name`, for the task and class that the report's maps explain.
 
-    `strength` is the knob's place in 0..1, by default where it starts. Raises ValueError for an unknown name or a
+    `strength` is the knob's place in 0..1, by default where it starts; `donor` is the film whose lungs "swap_lungs"
+    takes, None a drawn one. Raises ValueError for an unknown name or a
     strength outside 0..1.
     """
     if name not in INTERVENTIONS:
@@ -43,7 +55,7 @@ def run_experiment(report: Report, models: Models, name: str, strength: float | 
         raise ValueError(f"Strength is {strength:g}: give 0 to 1.")
     explanation, segmentation = report.explanation, report.segmentation
     heart_mask, lungs_mask = segmentation.heart_mask, segmentation.lungs_mask
-    scene = _open_scene(report)
+    scene = replace(_open_scene(report), donor=donor)
     picture = intervention.apply(scene, strength)
     if intervention.instead_of_dimming:
         shown = dict.fromkeys(ARMS, scene.frame.to_model(picture))

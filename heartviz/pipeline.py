@@ -26,6 +26,7 @@ from heartviz.records import (
     GradientFor,
     Radiograph,
     Report,
+    Segmentation,
 )
 from heartviz.segment import segment_film
 from heartviz.weights import Models
@@ -59,8 +60,7 @@ def analyze(
     with models.lock:
         tell(0.15, "Finding the heart and the lungs")
         with clock.time("segment"):
-            segmentation = segment_film(picture, models.trunk, models.segmenter, models.view)
-            warnings = check_anatomy(segmentation, picture)
+            segmentation, warnings = find_outlines(picture, models)
         with clock.time("measure"):
             cardiothoracic = measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask)
             messages = (*radiograph.messages, *warnings, *check_ratio(cardiothoracic))
@@ -78,6 +78,15 @@ def analyze(
         models=dict(models.sha256),
         seconds=clock.seconds,
     )
+
+
+def find_outlines(picture: NDArray[np.float32], models: Models) -> tuple[Segmentation, tuple[str, ...]]:
+    """Outlines of a film with stretched contrast (H, W), and warnings; whoever calls it holds the models' lock.
+
+    Raises SegmentationError where no plausible heart and lungs are found.
+    """
+    segmentation = segment_film(picture, models.trunk, models.segmenter, models.view)
+    return segmentation, check_anatomy(segmentation, picture)
 
 
 def explain(

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from heartviz.errors import RadiographError, SegmentationError
+from heartviz.interventions.catalogue import Donor
 from heartviz.masks import dim_outside, level_lungs
 from heartviz.paper_results import ResultTable
 from heartviz.phantom import draw_chest
@@ -206,9 +207,9 @@ class FakeCompute:
         """Twenty channels, each of one gray."""
         return {arm: np.ones((20, 8, 8), np.float32) * np.arange(20)[:, None, None] for arm in ARMS}
 
-    def experiment(self, report, name, strength) -> Experiment:
+    def experiment(self, report, name, strength, donor) -> Experiment:
         """The film's upper half made black; VGG+Mask loses all its certainty, plain VGG16 nothing."""
-        self.experiments.append((name, strength))
+        self.experiments.append((name, strength) if donor is None else (name, strength, donor))
         picture = report.radiograph.pixels.copy()
         changed = np.zeros(picture.shape, bool)
         changed[: len(picture) // 2] = True
@@ -222,6 +223,11 @@ class FakeCompute:
         target = report.explanation.target_class
         masks, chance = dict.fromkeys(seen, changed), dict.fromkeys(seen, 0.4)
         return Experiment(name, strength or 0.0, task, target, picture, masks, seen, before, after, promised, chance)
+
+    def take_donor(self, radiograph) -> Donor:
+        """The film with the drawn chest's outlines."""
+        _, found = make_segmentation(size=radiograph.pixels.shape)
+        return Donor(radiograph.pixels, found.heart_mask, found.left_lung_mask, found.right_lung_mask)
 
     def draw_dim_curve(self, report) -> DimCurve:
         """Three points."""
@@ -269,6 +275,7 @@ class FakeCompute:
             self.add_controls,
             self.read_layers,
             self.experiment,
+            self.take_donor,
             self.draw_dim_curve,
             self.replace_heart,
             self.draw_deletion,

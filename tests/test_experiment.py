@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from heartviz.errors import SegmentationError
-from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment
+from heartviz.errors import HeartvizError, SegmentationError
+from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.interventions.catalogue import INTERVENTIONS
 from heartviz.interventions.regions import grow_mask, move_mask
 from heartviz.pipeline import analyze, explain
 from heartviz.preprocess import stretch_contrast
-from heartviz.records import ARMS
+from heartviz.records import ARMS, Radiograph
 from heartviz.words import describe_edit, describe_experiment, describe_points
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
@@ -71,6 +71,20 @@ def test_what_is_done_outside_the_heart_leaves_every_pixel_of_it(name, models, r
     """A removal grows its region by 1 % of the film: into the heart's rim, it would change what VGG+Mask sees best."""
     changed = run_experiment(report, models, name).picture
     np.testing.assert_array_equal(changed[HEART], stretch_contrast(picture())[HEART])
+
+
+def test_lungs_are_swapped_for_those_of_the_film_that_is_given(models, report):
+    bright = Radiograph((0.5 + 0.5 * picture()).astype(np.float32))
+    donor = take_donor(Radiograph(np.ascontiguousarray(bright.pixels[:, ::-1])), models)
+    drawn, own = (run_experiment(report, models, "swap_lungs", donor=given).picture for given in (None, donor))
+    lungs = (LEFT_LUNG | RIGHT_LUNG) & ~HEART
+    assert np.abs(drawn - own)[lungs].max() > 0.01
+    np.testing.assert_array_equal(own[~(LEFT_LUNG | RIGHT_LUNG) | HEART], drawn[~(LEFT_LUNG | RIGHT_LUNG) | HEART])
+
+
+def test_a_film_without_lungs_gives_none(models):
+    with pytest.raises(HeartvizError):
+        take_donor(Radiograph(np.zeros(HEART.shape, np.float32)), models)
 
 
 def test_the_papers_knob_gives_each_model_its_usual_picture_at_its_place(models, report):

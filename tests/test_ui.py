@@ -16,6 +16,7 @@ from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
 from heartviz.ui.held import HeldReport, Shelf
 from heartviz.ui.shell import PAGES
+from heartviz.ui.upload import take_upload
 from tests.drawn_report import FakeCompute, is_cleared, make_report, raiser
 
 
@@ -142,7 +143,7 @@ def test_large_films_let_go_of_the_ones_before_them(report):
 def test_an_upload_is_deleted_as_soon_as_it_is_read(tmp_path: Path):
     path = tmp_path / "Mustermann_Erika.dcm"
     path.write_bytes(b"film")
-    assert analyze.take_upload(path) == b"film"
+    assert take_upload(path) == b"film"
     assert not path.exists()
 
 
@@ -251,8 +252,8 @@ def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
     # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
     # each of these nine and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
-    # and what follows, button, knob, curve, deletion; eight edits, each with page and experiment made anew.
-    assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 4 + 3 * 8)
+    # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each with page and experiment made anew.
+    assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8)
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
 

@@ -1,5 +1,6 @@
 """The Experiment page with an engine that knows no model: what each step shows, keeps and says."""
 
+import cv2
 import gradio as gr
 import numpy as np
 import pytest
@@ -89,6 +90,26 @@ def test_a_failed_experiment_says_so_and_keeps_the_film(compute, report):
     assert failed["after_plain"] is failed["after_mask"] is None
     assert "No room." in experiment.draw_curve(compute.engine(), held)["curve_words"]
     assert held.report is report
+
+
+def test_another_films_lungs_are_held_with_the_film_and_used_until_it_goes(compute, report):
+    shelf, engine = Shelf(), compute.engine()
+    held = shelf.keep(report)
+    assert experiment.choose("swap_lungs")["donor"]["visible"] is True
+    assert experiment.choose("blur_lungs")["donor"]["visible"] is False
+    refused = experiment.give_donor(engine, shelf, held, b"no film")
+    assert "Upload a film." in refused["outcome"]
+    assert held.donor is None
+    content = cv2.imencode(".png", np.full((64, 48), 100, np.uint8))[1].tobytes()
+    experiment.give_donor(engine, shelf, held, content)
+    donor = held.donor
+    assert donor.picture.shape == (64, 48)
+    assert held.report is report
+    experiment.experiment(engine, held, "swap_lungs", None)
+    assert compute.experiments == [("swap_lungs", None, donor)]
+    shelf.forget(held)
+    assert held.donor is None
+    assert experiment.give_donor(engine, shelf, held, content)["empty"]["visible"] is True
 
 
 def test_deletion_says_its_areas_beside_those_of_random_pixels(compute, report):

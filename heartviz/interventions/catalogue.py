@@ -19,12 +19,26 @@ TEXTURE_AMPLITUDE = 0.06
 
 
 @dataclass(frozen=True)
+class Donor:
+    """Another film, stretched contrast (H, W), whose lungs can be taken; its masks. Of any size."""
+
+    picture: Picture
+    heart_mask: regions.Mask
+    left_lung_mask: regions.Mask
+    right_lung_mask: regions.Mask
+
+
+@dataclass(frozen=True)
 class Scene:
-    """A film with stretched contrast (H, W), its outlines, and the frame that the classifiers see."""
+    """A film with stretched contrast (H, W), its outlines, and the frame that the classifiers see.
+
+    `donor` gives its lungs where they are swapped; None: a drawn, healthy chest does.
+    """
 
     picture: Picture
     segmentation: Segmentation
     frame: Frame
+    donor: Donor | None = None
 
 
 @dataclass(frozen=True)
@@ -50,18 +64,19 @@ def _lungs(scene: Scene, change: Callable[[Picture, regions.Mask], Picture]) -> 
 
 
 @cache
-def _draw_donor() -> tuple[Picture, regions.Mask, regions.Mask, regions.Mask]:
-    """A drawn, healthy chest in stretched contrast, its heart, left and right lung; drawn once."""
-    pixels, heart_mask, left_mask, right_mask = draw_chest(DONOR_SEED)
-    return stretch_contrast(pixels), heart_mask, left_mask, right_mask
+def _draw_donor() -> Donor:
+    """A drawn, healthy chest; drawn once."""
+    pixels, *masks = draw_chest(DONOR_SEED)
+    return Donor(stretch_contrast(pixels), *masks)
 
 
 def _swap_lungs(scene: Scene) -> Picture:
-    donor, heart_mask, left_mask, right_mask = _draw_donor()
+    donor = scene.donor or _draw_donor()
     picture = scene.picture
     own = scene.segmentation
-    for mask, other_mask in ((own.left_lung_mask, left_mask), (own.right_lung_mask, right_mask)):
-        picture = regions.swap_region(picture, mask & ~own.heart_mask, donor, other_mask & ~heart_mask)
+    for side in ("left_lung_mask", "right_lung_mask"):
+        mask, other_mask = (getattr(film, side) & ~film.heart_mask for film in (own, donor))
+        picture = regions.swap_region(picture, mask, donor.picture, other_mask)
     return picture
 
 
@@ -107,7 +122,8 @@ INTERVENTIONS: Mapping[str, Intervention] = MappingProxyType(
         ),
         "swap_lungs": Intervention(
             "Swap the lungs",
-            "The lungs of a drawn, healthy chest in their place, fitted to the outlines and to this film's gray.",
+            "Another film's lungs in their place, fitted to the outlines and to this film's gray: those of a drawn, "
+            "healthy chest, or of a film that you give.",
             lambda scene, _: _swap_lungs(scene),
         ),
         "remove_heart": Intervention(

@@ -16,6 +16,7 @@ from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport, Shelf
 from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
+from heartviz.ui.upload import take_upload
 from heartviz.ui.words import TASK_NAMES
 from heartviz.words import DEFAULT_METHOD
 
@@ -114,13 +115,6 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         view[f"seen_{arm}"] = gr.update(value=seen, alt_text=panels.seen_alt(report, task, arm))
         view[f"answer_{arm}"] = panels.answer_card(report, task, arm)
     return {**view, **maps.show_maps(report, task)}
-
-
-def take_upload(path: Path) -> bytes:
-    """The uploaded file's bytes; the file itself is deleted, so that its content and its name stay nowhere."""
-    content = path.read_bytes()
-    path.unlink(missing_ok=True)
-    return content
 
 
 def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:

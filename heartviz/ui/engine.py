@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from heartviz.interventions.catalogue import Donor
 from heartviz.paper_results import ResultTable
 from heartviz.records import Arm, DeletionCurves, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
 from heartviz.shortcut_results import ShortcutResults
@@ -31,10 +32,10 @@ class Engine:
     makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
     target_class, gradient_for, method, progress)` makes other maps of the same film and segments nothing again;
     `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
-    layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength)`,
-    `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are those of
-    heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables as
-    measured again, `shortcut()` what planted shortcuts did, or None.
+    layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength, donor)`,
+    `take_donor(radiograph)`, `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are
+    those of heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables
+    as measured again, `shortcut()` what planted shortcuts did, or None.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -42,7 +43,8 @@ class Engine:
     explain: Callable[[Report, str, str, GradientFor, str, Progress], Explanation]
     add_controls: Callable[[Report, Progress], Explanation]
     read_layers: Callable[[Report, str, str], Mapping[Arm, NDArray[np.float32]]]
-    experiment: Callable[[Report, str, float | None], Experiment]
+    experiment: Callable[[Report, str, float | None, Donor | None], Experiment]
+    take_donor: Callable[[Radiograph], Donor]
     draw_dim_curve: Callable[[Report], DimCurve]
     replace_heart: Callable[[Report, NDArray[np.bool_]], Report]
     draw_deletion: Callable[[Report], DeletionCurves]

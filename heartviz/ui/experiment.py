@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,14 +15,15 @@ from heartviz.ui import panels
 from heartviz.ui.edit import add_edit_panel
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
-from heartviz.ui.held import HeldReport
+from heartviz.ui.held import HeldReport, Shelf
 from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
+from heartviz.ui.upload import take_upload
 from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
 from heartviz.words import METHOD_WORDS, describe_experiment, describe_points
 
 View = dict[str, Any]
-FIRST = "blur_lungs"
+FIRST, SWAP = "blur_lungs", "swap_lungs"
 SHOWN = (*(f"{when}_{arm}" for arm in ARMS for when in ("before", "after")), "outcome", "curve", "strip", "curve_words")
 NO_FILM = (
     '<section class="hv-empty"><h2>No film yet</h2><p>Analyze a film first, on the Analyze page: experiments are made '
@@ -78,7 +80,20 @@ def choose(name: str) -> View:
     """The knob and the words of an intervention."""
     chosen = INTERVENTIONS[name]
     knob = gr.update(visible=bool(chosen.knob), label=chosen.knob or "Strength", value=chosen.start)
-    return {"says": f'<p class="hv-caption">{escape(chosen.says)}</p>', "strength": knob}
+    says = f'<p class="hv-caption">{escape(chosen.says)}</p>'
+    return {"says": says, "strength": knob, "donor": gr.update(visible=name == SWAP)}
+
+
+def give_donor(engine: Engine, shelf: Shelf, held: HeldReport | None, content: bytes) -> View:
+    """The page that holds another film's lungs from now on, or the reason why it does not."""
+    if film_of(held) is None:
+        return open_page(held)
+    try:
+        donor = engine.take_donor(engine.load(content))
+    except Exception as error:
+        return {"donor": None, "outcome": panels.error_banner(words_of(error), "These lungs can't be taken.")}
+    shelf.keep_donor(donor, held)
+    return {"donor": None, "outcome": panels.working("Lungs taken: asking all models")}
 
 
 def experiment(engine: Engine, held: HeldReport | None, name: str, strength: float | None) -> View:
@@ -87,7 +102,7 @@ def experiment(engine: Engine, held: HeldReport | None, name: str, strength: flo
     if report is None:
         return open_page(held)
     try:
-        made = engine.experiment(report, name, strength if INTERVENTIONS[name].knob else None)
+        made = engine.experiment(report, name, strength if INTERVENTIONS[name].knob else None, held.donor)
     except Exception as error:
         banner = panels.error_banner(words_of(error), "This experiment could not be made.")
         return {**{f"after_{arm}": None for arm in ARMS}, "outcome": banner}
@@ -205,6 +220,10 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
                     )
                 with gr.Column(scale=1, min_width=160):
                     run = gr.Button("Ask all models", variant="primary")
+            parts["donor"] = gr.File(
+                label="Film whose lungs are taken (none: a drawn chest's); kept with yours, and no longer",
+                height=120, visible=False, elem_id="hv-donor",
+            )  # fmt: skip
             parts["says"] = gr.HTML(choose(FIRST)["says"])
             parts["outcome"] = gr.HTML()
             with gr.Row():
@@ -249,6 +268,14 @@ def build_experiment_page(engine: Engine, session: Session, tab: gr.Tab) -> None
     opened.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     chosen = name.input(by_component(choose), [name], show_progress="hidden", **queue)
     chosen.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
+
+    def take_lungs(held: HeldReport | None, path: str) -> View:
+        return give_donor(engine, session.shelf, held, take_upload(Path(path)))
+
+    given = parts["donor"].upload(
+        by_component(take_lungs), [session.held, parts["donor"]], show_progress_on=after, **queue
+    )
+    given.then(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     for event in (run.click, parts["strength"].release):
         event(by_component(make_experiment), inputs, show_progress_on=after, **queue)
     draw.click(by_component(make_curve), [session.held], show_progress_on=parts["curve_words"], **queue)

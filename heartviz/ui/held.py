@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 
+from heartviz.interventions.catalogue import Donor
 from heartviz.records import Report
 
 # A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
@@ -14,24 +15,29 @@ MOST_PIXELS = 30_000_000
 
 
 class HeldReport:
-    """The report of the film on one page, until it is forgotten, and the same with a heart that a person edited."""
+    """The report of the film on one page, until it is forgotten, and the same with a heart that a person edited.
+
+    `donor` is another film whose lungs experiments take, None a drawn one.
+    """
 
     def __init__(self) -> None:
         self.report: Report | None = None
         self.edited: Report | None = None
+        self.donor: Donor | None = None
         self._timer: threading.Timer | None = None
 
     def keep(self, report: Report, forget_after_s: float) -> None:
-        """Holds this report instead of the one before, for so many seconds."""
+        """Holds this report instead of the one before, for so many seconds; the donor stays."""
+        donor = self.donor
         self.forget()
-        self.report = report
+        self.report, self.donor = report, donor
         self._timer = threading.Timer(forget_after_s, self.forget)
         self._timer.daemon = True
         self._timer.start()
 
     def forget(self) -> None:
         """Lets go of the film and everything made from it."""
-        self.report = self.edited = None
+        self.report = self.edited = self.donor = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -65,6 +71,14 @@ class Shelf:
             self.keep(report, held)
             held.edited = edited
 
+    def keep_donor(self, donor: Donor, held: HeldReport) -> None:
+        """Holds another film's lungs beside the page's film; the film is kept anew, and so is an edited heart."""
+        report, edited = held.report, held.edited
+        if report is not None:
+            held.donor = donor
+            self.keep(report, held)
+            held.edited = edited
+
     def forget(self, held: HeldReport | None) -> None:
         """Forgets what this page holds, if it holds anything."""
         if held is not None:
@@ -73,7 +87,7 @@ class Shelf:
                 held.forget()
 
     def _pixels(self) -> int:
-        reports = [
-            report for held in self._held.values() for report in (held.report, held.edited) if report is not None
-        ]
-        return sum(report.radiograph.pixels.size for report in reports)
+        held = list(self._held.values())
+        reports = [report for each in held for report in (each.report, each.edited) if report is not None]
+        donors = [each.donor.picture.size for each in held if each.donor is not None]
+        return sum(report.radiograph.pixels.size for report in reports) + sum(donors)
