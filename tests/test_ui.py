@@ -252,7 +252,8 @@ def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
     # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
     # each of these nine and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
-    # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each with page and experiment made anew.
+    # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
+    # with page and experiment made anew.
     assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8)
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 

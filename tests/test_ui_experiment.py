@@ -100,10 +100,10 @@ def test_another_films_lungs_are_held_with_the_film_and_used_until_it_goes(compu
     refused = experiment.give_donor(engine, shelf, held, b"no film")
     assert "Upload a film." in refused["outcome"]
     assert held.donor is None
-    content = cv2.imencode(".png", np.full((64, 48), 100, np.uint8))[1].tobytes()
+    content = cv2.imencode(".png", np.full((128, 112), 100, np.uint8))[1].tobytes()
     experiment.give_donor(engine, shelf, held, content)
     donor = held.donor
-    assert donor.picture.shape == (64, 48)
+    assert donor.picture.shape == (128, 112)
     assert held.report is report
     experiment.experiment(engine, held, "swap_lungs", None)
     assert compute.experiments == [("swap_lungs", None, donor)]
