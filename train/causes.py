@@ -22,6 +22,7 @@ from heartviz.asking import Shown
 from heartviz.attribution.controls import detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier
+from heartviz.errors import DataError
 from heartviz.measure import bootstrap_interval, hits_cause, measure_rank_accuracy
 from heartviz.records import ARMS, TASK_CLASSES, Arm
 from heartviz.segment import segment_film
@@ -124,11 +125,13 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     entries = []
     edges = {(line["film"], line["label"], line["arm"]): line["rank"] for line in lines if line["method"] == EDGES}
     for arm, method in dict.fromkeys((line["arm"], line["method"]) for line in lines):
+        if not edges:
+            raise DataError(f"Nothing to compare with: run the method {EDGES} too.")
         own = [line for line in lines if (line["arm"], line["method"]) == (arm, method)]
         ranks = [line["rank"] for line in own]
         if_right = [line["rank"] if line["right"] else float("nan") for line in own]
         over_chance = [line["rank"] - line["area"] for line in own]
-        over_edges = [line["rank"] - edges[line["film"], line["label"], arm] for line in own if edges]
+        over_edges = [line["rank"] - edges[line["film"], line["label"], arm] for line in own]
         entries.append(
             {
                 "arm": arm,
@@ -140,9 +143,13 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "rank": _by_film(own, ranks),
                 "rank_if_right": _by_film(own, if_right),
                 "over_chance": _by_film(own, over_chance),
-                "over_edges": _by_film(own, over_edges) if over_edges else None,
+                "over_edges": _by_film(own, over_edges),
                 "share": _by_film(own, [line["share"] for line in own]),
                 "hit": _by_film(own, [line["hit"] for line in own]),
+                "heart": {
+                    "quartiles": np.nanpercentile([line["heart"] for line in own], (25, 50, 75)).round(4).tolist(),
+                    "area": float(np.mean([line["heart_area"] for line in own])),
+                },
             }
         )
     return entries

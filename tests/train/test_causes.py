@@ -1,13 +1,16 @@
 """Maps against the drawn signs' pixels: scores counted by hand, and one film explained as the app does it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from heartviz.errors import DataError
+from heartviz.paper_results import read_paper_results
 from heartviz.records import ARMS, Segmentation
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
-from train import causes
+from train import cause_tables, causes
 from train.causes import EDGES, Config, explain_drawing, score_map, summarise
 
 pytest_plugins = ["tests.small_models"]
@@ -39,7 +42,11 @@ def test_scores_count_absolute_values_in_the_cause():
 
 def line(film, method, rank, right=True, label="VSD"):
     place = {"film": film, "label": label, "arm": "plain", "method": method}
-    return place | {"right": right, "area": 0.2, "rank": rank, "hit": 1.0, "share": 0.3}
+    return (
+        place
+        | {"right": right, "area": 0.2, "rank": rank, "hit": 1.0, "share": 0.3}
+        | {"heart": 0.25, "heart_area": 0.2}
+    )
 
 
 def test_summary_weighs_films_alike_and_compares_with_the_edges_of_the_same_picture():
@@ -72,3 +79,24 @@ def test_a_drawing_gives_a_line_for_each_wanted_model_and_method(models, monkeyp
     empty = Segmentation(*probs, HEART & False, LEFT_LUNG, RIGHT_LUNG)
     monkeypatch.setattr(causes, "segment_film", lambda *_: empty)
     assert explain_drawing((3, DrawnFilm(), "VSD"), wanted, CONFIG) == []
+
+
+def test_a_method_is_believed_where_it_finds_clearly_more_than_edges(tmp_path, capsys):
+    lines = []
+    for film in range(8):
+        lines += [
+            line(film, EDGES, 0.2),
+            line(film, "grad_cam", 0.4),
+            line(film, "sensitivity", 0.2 + 0.1 * (film % 2)),
+        ]
+    result = {"command": "made up", "config": {"integration_steps": 8, "smoothgrad_samples": 8}}
+    (tmp_path / "causes.json").write_text(json.dumps(result | {"methods": summarise(lines)}))
+    cause_tables.main(cause_tables.Config(results=tmp_path / "causes.json", app=tmp_path / "app.json"))
+    printed = capsys.readouterr().out
+    assert "on every model: Grad-CAM; on some models: none; on no model: Sensitivity" in printed
+    assert "| Grad-CAM | Plain VGG16 | 8 | 8 | 0.400 [0.400, 0.400] | +0.200 [+0.200, +0.200] |" in printed
+    (table,) = read_paper_results(tmp_path / "app.json")
+    assert [row[0] for row in table.rows] == ["Grad-CAM", "Sensitivity (the paper's)", "Edges of the picture"]
+    assert [row[-1] for row in table.rows] == ["yes", "no", None]
+    with pytest.raises(DataError, match="run the method edges too"):
+        summarise(lines[1:2])
