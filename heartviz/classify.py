@@ -20,10 +20,17 @@ def pictures_seen(
 
     `picture` is the film with stretched contrast (H, W); the results are at the frame's model size, 0..1.
     """
+    return {arm: frame.to_model(shown) for arm, shown in show_to_arms(picture, heart_mask, lungs_mask).items()}
+
+
+def show_to_arms(
+    picture: NDArray[np.float32], heart_mask: NDArray[np.bool_], lungs_mask: NDArray[np.bool_]
+) -> dict[Arm, NDArray[np.float32]]:
+    """A picture (h, w) as each model is shown it, masks of the same frame."""
     return {
-        "plain": frame.to_model(picture),
-        "mask": frame.to_model(dim_outside(picture, heart_mask)),
-        "hardened": frame.to_model(level_lungs(picture, heart_mask, lungs_mask)),
+        "plain": picture,
+        "mask": dim_outside(picture, heart_mask),
+        "hardened": level_lungs(picture, heart_mask, lungs_mask),
     }
 
 

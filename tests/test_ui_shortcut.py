@@ -5,10 +5,11 @@ import json
 import pytest
 
 from heartviz.errors import WeightsError
+from heartviz.interventions.cues import SOURCE
 from heartviz.plots.shortcut import plot_shortcut
 from heartviz.shortcut_results import SHORTCUT_RESULTS, SHOWN_NAMES, describe_shortcut, read_shortcut_results
 from heartviz.ui.shortcut import table_html, words_html
-from train.shortcut_films import ARMS, SOURCE
+from train.shortcut_films import ARMS
 from train.shortcut_scores import summarise_runs
 from train.shortcut_tables import Config, main
 

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from heartviz.interventions import cues
+from heartviz.interventions.cues import CUES, assign_cues
 from heartviz.weights import load_models
 from train.config import run_script
 from train.crossval import read_predictions
-from train.cues import CUES
 from train.datasets import cached, use_one_thread
 from train.folds import films_of, read_splits
 from train.last_layers import LastTraining, freeze_upper, predict_last, share_outside, train_last
@@ -33,7 +34,6 @@ from train.provenance import describe_run, fingerprint, hash_files
 from train.shortcut_films import (
     ARMS,
     NO_CUE,
-    SOURCE,
     ShownFilms,
     compute_features,
     compute_pictures,
@@ -70,30 +70,6 @@ class Job(NamedTuple):
     seed: int
 
 
-def assign(job: Job, sources: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Each training film's label (0 Normal, 1 VSD) and whether it gets the cue.
-
-    Labels are even within each source; of each label, a share `strength` of films has a cue that goes with it: present
-    on VSD, absent on Normal. For the cue "source" the label goes with Wingspan instead, and nothing is planted.
-    """
-    rng = np.random.default_rng([job.seed, round(1000 * job.strength)])
-    labels, cued = np.zeros(len(sources), np.int64), np.zeros(len(sources), bool)
-    for source in sorted(set(sources)):
-        own = rng.permutation(np.flatnonzero(np.array(sources) == source))
-        if job.cue == SOURCE:
-            usual = int(source == "wingspan")
-            kept = round(job.strength * len(own))
-            labels[own[:kept]], labels[own[kept:]] = usual, 1 - usual
-        else:
-            labels[own[: len(own) // 2]] = 1
-    if job.cue in CUES:
-        for label in (0, 1):
-            own = rng.permutation(np.flatnonzero(labels == label))
-            kept = round(job.strength * len(own))
-            cued[own[:kept]], cued[own[kept:]] = bool(label), not label
-    return labels, cued
-
-
 def run_job(
     job: Job,
     config: Config,
@@ -107,7 +83,7 @@ def run_job(
     `heart_share` is the share of the squared gradient, by the frozen layers' outputs, in cells that are mostly heart.
     """
     arm = ARMS[job.arm]
-    labels, cued = assign(job, [sources[place] for place in train])
+    labels, cued = assign_cues(job.cue, job.strength, [sources[place] for place in train], job.seed)
     sets = {planted: load_set(config, job.cue, planted, arm.train) for planted in sorted(set(cued.tolist()))}
     features = torch.stack(
         [sets[cue][place, label] for place, label, cue in zip(train, labels, cued.tolist(), strict=True)]
@@ -153,7 +129,8 @@ def main(config: Config) -> None:
     models = load_models(config.weights)
     frozen, last = freeze_upper(read_imagenet_features(config.imagenet))
     run = describe_run(config, films, config.splits)
-    code = hash_files(Path(__file__).with_name(f"{name}.py") for name in ("cues", "signs", "simulate", "warp"))
+    drawn_by = [Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp")]
+    code = hash_files([Path(cues.__file__), *drawn_by])
     made_of = [run["films_sha256"], run["splits_sha256"], code, models.sha256["segmenter"], config.size_px, config.seed]
     key = fingerprint({}, *made_of, [getattr(config, name) for name in LAST_FIELDS])
     config.out.mkdir(parents=True, exist_ok=True)

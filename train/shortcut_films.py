@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from heartviz.interventions.cues import CUES, OUTSIDE_CUES, SOURCE
 from heartviz.masks import dim_outside, level_lungs
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from train.arithmetic import mixed_precision
-from train.cues import CUES, OUTSIDE_CUES
 from train.datasets import as_loaded, segment_masks, use_one_thread
 from train.last_layers import LastTraining
 from train.signs import draw_film, draw_severity
@@ -28,7 +28,7 @@ from train.simulate import move_masks, simulate_film
 from train.sources import Film
 
 LABELS = ("Normal", "VSD")
-SOURCE, NO_CUE = "source", "none"
+NO_CUE = "none"
 PROCESSES = 2
 
 

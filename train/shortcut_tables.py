@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from heartviz.interventions.cues import OUTSIDE_CUES
 from heartviz.paper_results import ResultTable
 from train.config import run_script
-from train.cues import OUTSIDE_CUES
 from train.tables import make_paper_tables
 
 # The reach: at this strength, for cues outside the heart.
