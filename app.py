@@ -8,8 +8,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from heartviz import analyze, load_models
+from heartviz.cue_trial import try_cue
 from heartviz.errors import HeartvizError
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
+from heartviz.live_head import read_live_features
 from heartviz.paper_results import read_paper_results
 from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
@@ -37,6 +39,8 @@ def make_engine(models: Models) -> Engine:
         describe=lambda: describe_models(models.manifest),
         results=read_paper_results,
         shortcut=read_shortcut_results,
+        live=read_live_features,
+        try_cue=lambda run, live, radiograph, segmentation: try_cue(run, live, models, radiograph, segmentation),
     )
 
 

@@ -1,7 +1,7 @@
 """What planted shortcuts did to each way of showing a film, as `train.shortcut` measured it: numbers only."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -96,9 +96,8 @@ def read_shortcut_results(path: Path = SHORTCUT_RESULTS) -> ShortcutResults | No
         raise WeightsError(f"{path.name} holds no shortcut results. Get it anew from the repository.") from error
 
 
-def describe_shortcut(results: ShortcutResults, cue: str, strength: float) -> str:
+def describe_runs(runs: Sequence[ShortcutRun]) -> str:
     """One sentence on who took the cue and who didn't."""
-    runs = results.runs[cue, strength]
     named = {True: [], False: []}
     for run in runs:
         named[run.takes_it].append(

@@ -281,4 +281,5 @@ class FakeCompute:
             self.draw_deletion,
             lambda: cards,
             lambda: self.tables,
+            try_cue=getattr(self, "try_cue", None),
         )

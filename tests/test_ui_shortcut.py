@@ -7,7 +7,7 @@ import pytest
 from heartviz.errors import WeightsError
 from heartviz.interventions.cues import SOURCE
 from heartviz.plots.shortcut import plot_shortcut
-from heartviz.shortcut_results import SHORTCUT_RESULTS, SHOWN_NAMES, describe_shortcut, read_shortcut_results
+from heartviz.shortcut_results import SHORTCUT_RESULTS, SHOWN_NAMES, describe_runs, read_shortcut_results
 from heartviz.ui.shortcut import table_html, words_html
 from train.shortcut_films import ARMS
 from train.shortcut_scores import summarise_runs
@@ -39,7 +39,7 @@ def test_who_took_the_cue_is_told_from_the_groups(results):
     assert runs["plain"].groups == {(0, 0): 1.0, (0, 1): 0.0, (1, 0): 0.0, (1, 1): 1.0}
     assert (runs["plain"].average, runs["plain"].worst, runs["plain"].takes_it) == (0.5, 0.0, True)
     assert not runs["levelled_lungs"].takes_it
-    words = describe_shortcut(results, "marker", 0.95)
+    words = describe_runs(results.runs["marker", 0.95])
     assert words == (
         f"Taken by: {SHOWN_NAMES['plain']} (average 50 %, worst group 0 %). "
         f"Not by: {SHOWN_NAMES['levelled_lungs']} (average 100 %, worst group 100 %)."
@@ -50,7 +50,7 @@ def test_who_took_the_cue_is_told_from_the_groups(results):
 
 
 def test_figure_and_table_hold_the_same_numbers(results):
-    figure = plot_shortcut(results, "marker", 0.95)
+    figure = plot_shortcut(results.runs["marker", 0.95], "marker", 0.95, 2)
     assert "n = 2 films" in figure.layout.title.text
     with_label, against, average = figure.data
     assert list(with_label.x) == [100, 100, 100, 100]

@@ -11,7 +11,15 @@ from heartviz.plots.film import (
     plot_overlay,
     plot_picture_seen,
 )
-from heartviz.plots.maps import ModelMaps, colour_stops, plot_controls, plot_layers, plot_model_maps, plot_strip
+from heartviz.plots.maps import (
+    ModelMaps,
+    colour_stops,
+    plot_controls,
+    plot_cue_trial,
+    plot_layers,
+    plot_model_maps,
+    plot_strip,
+)
 
 __all__ = [
     "ARM_NAMES",
@@ -24,6 +32,7 @@ __all__ = [
     "colour_stops",
     "hex_colour",
     "plot_controls",
+    "plot_cue_trial",
     "plot_deletion",
     "plot_dim_curve",
     "plot_film",

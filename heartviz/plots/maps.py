@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heartviz.cue_trial import CueTrial
 from heartviz.plots.canvas import (
     DISPLAY_SIDES_PX,
     RGB,
@@ -24,7 +25,7 @@ from heartviz.records import ARMS, Arm, DimCurve, Explanation, FloatImage, Segme
 # The brightest colour stands for this percentile over all maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
 LUNGS_COLOUR: Colour = (150, 150, 160)
-LAYER_TILE_PX = 176
+LAYER_TILE_PX, TRIAL_TILE_PX = 176, 240
 # Diverging scale for signed maps: blue speaks against the class, black is zero, orange speaks for it.
 _DIVERGING_STOPS = ((120, 190, 255), (28, 92, 168), (8, 10, 14), (190, 88, 16), (255, 190, 110))
 
@@ -120,6 +121,19 @@ def plot_strip(curve: DimCurve) -> RGB:
             cv2.putText(picture, f"x {ratio:g}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, width, cv2.LINE_AA)
     gap = [(4, 4), (4, 4), (0, 0)]
     return np.vstack([np.hstack([np.pad(tile, gap, constant_values=24) for tile in row]) for row in (pictures, *rows)])
+
+
+def plot_cue_trial(trial: CueTrial) -> RGB:
+    """A row a model: what it sees without the cue, with it, and its map of that, all maps on one colour scale."""
+    top = float(np.percentile(np.concatenate([trial.maps[arm].ravel() for arm in ARMS]), SCALE_PERCENTILE))
+    size = (TRIAL_TILE_PX, TRIAL_TILE_PX)
+    rows = []
+    for arm in ARMS:
+        tiles = [paint_gray(pictures[arm], size) for pictures in (trial.pictures, trial.cued_pictures)]
+        tiles.append(_paint_map(trial.maps[arm], top, False, size))
+        draw_outline(tiles[-1], trial.heart_mask, HEART_COLOUR, thin=True)
+        rows.append(np.hstack([np.pad(tile, [(4, 4), (4, 4), (0, 0)], constant_values=24) for tile in tiles]))
+    return np.vstack(rows)
 
 
 def colour_stops(signed: bool = False, count: int = 9) -> list[str]:

@@ -1,16 +1,19 @@
-"""The figure of the planted shortcuts: what each way of showing a film makes of one cue."""
+"""Figures of the planted shortcuts: what each way of showing a film makes of one cue, at the end and on the way."""
+
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from heartviz.plots.figures import GRID_COLOUR, TEXT_COLOUR
-from heartviz.shortcut_results import CUE_NAMES, SHOWN_NAMES, ShortcutResults
+from heartviz.live_head import LiveRun
+from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, GRID_COLOUR, TEXT_COLOUR
+from heartviz.records import ARMS
+from heartviz.shortcut_results import CUE_NAMES, SHOWN_NAMES, ShortcutRun
 
 ALIGNED, CONFLICTING = "#8fa9c4", "#f2a65a"
 
 
-def plot_shortcut(results: ShortcutResults, cue: str, strength: float) -> go.Figure:
+def plot_shortcut(runs: Sequence[ShortcutRun], cue: str, strength: float, test_films: int) -> go.Figure:
     """Average with its interval and the four groups of every way of showing a film, at one cue and strength."""
-    runs = results.runs[cue, strength]
     names = [SHOWN_NAMES[run.arm] for run in runs]
     figure = go.Figure()
     for kind, colour, groups in (
@@ -24,7 +27,7 @@ def plot_shortcut(results: ShortcutResults, cue: str, strength: float) -> go.Fig
             hovertemplate="%{text}: %{x:.0f} % right<extra></extra>",
         )  # fmt: skip
     figure.add_scatter(
-        name="Average, 95 % by film", mode="markers", x=[100 * run.average for run in runs], y=names,
+        name="Average, 95 %", mode="markers", x=[100 * run.average for run in runs], y=names,
         marker={"color": "#ffffff", "symbol": "line-ns", "size": 20, "line": {"width": 3, "color": "#ffffff"}},
         error_x={
             "array": [100 * (run.interval[1] - run.average) for run in runs],
@@ -33,18 +36,38 @@ def plot_shortcut(results: ShortcutResults, cue: str, strength: float) -> go.Fig
         hovertemplate="average %{x:.0f} %<extra></extra>",
     )  # fmt: skip
     figure.add_vline(x=50, line={"color": "#ffffff", "width": 1, "dash": "dash"}, annotation={"text": "chance"})
+    _lay_out(
+        figure, f"{CUE_NAMES[cue]}, strength {strength:g}; n = {test_films} films in both labels", 200 + 40 * len(runs)
+    )
+    figure.update_xaxes(range=[-2, 102], ticksuffix=" %", title={"text": "Right answers"})
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def plot_learning(run: LiveRun, test_films: int) -> go.Figure:
+    """Accuracy step by step of the three live heads, where the cue goes with the label and where against it."""
+    figure = go.Figure()
+    for arm in ARMS:
+        for column, (dash, kind) in enumerate((("dot", "cue with the label"), ("solid", "cue against the label"))):
+            figure.add_scatter(
+                name=f"{ARM_NAMES[arm]}: {kind}", mode="lines", y=100 * run.history[arm][:, column],
+                line={"color": ARM_COLOURS[arm], "dash": dash, "width": 2.5},
+                hovertemplate="step %{x}: %{y:.0f} %<extra></extra>",
+            )  # fmt: skip
+    figure.add_hline(y=50, line={"color": "#ffffff", "width": 1, "dash": "dash"})
+    title = f"Learnt on {run.films} films, tested on n = {test_films} others in both labels"
+    _lay_out(figure, title, 420)
+    figure.update_xaxes(title={"text": "Step of gradient descent"})
+    figure.update_yaxes(range=[-2, 102], ticksuffix=" %", title={"text": "Right answers"})
+    return figure
+
+
+def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
     figure.update_layout(
-        height=480, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 44, "b": 4},
-        title={
-            "text": f"{CUE_NAMES[cue]}, strength {strength:g}; n = {results.test_films} films in both labels",
-            "font": {"size": 13}, "x": 0,
-        },
+        height=height_px, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 44, "b": 4}, title={"text": title, "font": {"size": 13}, "x": 0},
         font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
         legend={"orientation": "h", "x": 0, "y": -0.16, "xanchor": "left", "yanchor": "top", "itemclick": False},
-        xaxis={"range": [-2, 102], "ticksuffix": " %", "gridcolor": GRID_COLOUR, "title": {"text": "Right answers"}},
-        yaxis={"autorange": "reversed", "automargin": True, "gridcolor": GRID_COLOUR},
     )  # fmt: skip
-    figure.update_xaxes(fixedrange=True, zeroline=False)
-    figure.update_yaxes(fixedrange=True)
-    return figure
+    figure.update_xaxes(fixedrange=True, zeroline=False, gridcolor=GRID_COLOUR)
+    figure.update_yaxes(fixedrange=True, gridcolor=GRID_COLOUR)

@@ -7,9 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from heartviz.cue_trial import CueTrial
 from heartviz.interventions.catalogue import Donor
+from heartviz.live_head import LiveFeatures, LiveRun
 from heartviz.paper_results import ResultTable
-from heartviz.records import Arm, DeletionCurves, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
+from heartviz.records import (
+    Arm,
+    DeletionCurves,
+    DimCurve,
+    Experiment,
+    Explanation,
+    GradientFor,
+    Radiograph,
+    Report,
+    Segmentation,
+)
 from heartviz.shortcut_results import ShortcutResults
 
 Progress = Callable[[float, str], None]
@@ -35,7 +47,8 @@ class Engine:
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength, donor)`,
     `take_donor(radiograph)`, `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are
     those of heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables
-    as measured again, `shortcut()` what planted shortcuts did, or None.
+    as measured again, `shortcut()` what planted shortcuts did, or None. `live()` gives the features that live
+    heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is that of heartviz.cue_trial.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -51,3 +64,5 @@ class Engine:
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None
+    live: Callable[[], LiveFeatures | None] = lambda: None
+    try_cue: Callable[[LiveRun, LiveFeatures, Radiograph, Segmentation], CueTrial] | None = None

@@ -5,8 +5,9 @@ from html import escape
 import gradio as gr
 
 from heartviz.plots.shortcut import plot_shortcut
-from heartviz.shortcut_results import CUE_NAMES, SHOWN_NAMES, ShortcutResults, describe_shortcut
+from heartviz.shortcut_results import CUE_NAMES, SHOWN_NAMES, ShortcutResults, describe_runs
 from heartviz.ui.engine import Engine
+from heartviz.ui.live import add_live_panel
 from heartviz.ui.session import Session
 from heartviz.ui.words import NOT_A_DEVICE
 
@@ -36,13 +37,18 @@ def build_shortcut_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
                 cue = gr.Radio([(name, key) for key, name in CUE_NAMES.items()], value=FIRST[0], label="Cue")
                 strength = gr.Radio(results.strengths, value=FIRST[1], label="Strength in training")
             words = gr.HTML(words_html(results, *FIRST))
-            figure = gr.Plot(plot_shortcut(results, *FIRST), show_label=False, container=False)
+            figure = gr.Plot(
+                plot_shortcut(results.runs[FIRST], *FIRST, results.test_films), show_label=False, container=False
+            )
             table = gr.HTML(table_html(results, *FIRST))
+        live = engine.live()
+        if live is not None:
+            add_live_panel(engine, session, live, cue, strength)
 
     def choose(chosen: str, how_strong: float) -> tuple:
         return (
             words_html(results, chosen, how_strong),
-            plot_shortcut(results, chosen, how_strong),
+            plot_shortcut(results.runs[chosen, how_strong], chosen, how_strong, results.test_films),
             table_html(results, chosen, how_strong),
         )
 
@@ -56,7 +62,7 @@ def words_html(results: ShortcutResults, cue: str, strength: float) -> str:
     """Who took the cue, and what the same models do without any."""
     clean = "; ".join(f"{SHOWN_NAMES[arm]} {100 * value:.0f} %" for arm, value in results.clean.items())
     return (
-        f'<p class="hv-finding" data-testid="shortcut-finding">{escape(describe_shortcut(results, cue, strength))}</p>'
+        f'<p class="hv-finding" data-testid="shortcut-finding">{escape(describe_runs(results.runs[cue, strength]))}</p>'
         f'<p class="hv-caption">Right without any cue: {escape(clean)}.</p>'
     )
 
