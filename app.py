@@ -12,7 +12,7 @@ from heartviz.cue_trial import try_cue
 from heartviz.errors import HeartvizError
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.live_head import read_live_features
-from heartviz.paper_results import read_paper_results
+from heartviz.paper_results import read_all_results
 from heartviz.pipeline import add_controls, explain, read_layers
 from heartviz.radiograph import load_radiograph
 from heartviz.shortcut_results import read_shortcut_results
@@ -37,7 +37,7 @@ def make_engine(models: Models) -> Engine:
         replace_heart=lambda report, heart_mask: replace_heart(report, models, heart_mask),
         draw_deletion=lambda report: draw_deletion(report, models),
         describe=lambda: describe_models(models.manifest),
-        results=read_paper_results,
+        results=read_all_results,
         shortcut=read_shortcut_results,
         live=read_live_features,
         try_cue=lambda run, live, radiograph, segmentation: try_cue(run, live, models, radiograph, segmentation),

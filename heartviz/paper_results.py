@@ -1,4 +1,4 @@
-"""Tables of results: the record, and those of the paper as `train.reproduce` measured them again."""
+"""Tables of results: the record; those of the paper, measured again, and the one of maps against drawn signs."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from pathlib import Path
 import heartviz
 from heartviz.errors import WeightsError
 
-PAPER_RESULTS = Path(heartviz.__file__).resolve().parents[1] / "weights" / "paper_results.json"
+WEIGHTS = Path(heartviz.__file__).resolve().parents[1] / "weights"
+PAPER_RESULTS, CAUSE_RESULTS = WEIGHTS / "paper_results.json", WEIGHTS / "cause_results.json"
 
 
 @dataclass(frozen=True)
@@ -48,5 +49,10 @@ def read_paper_results(path: Path = PAPER_RESULTS) -> tuple[ResultTable, ...]:
             for table in tables
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is not a file of train.reproduce. Get it anew from the repository.") from error
+        raise WeightsError(f"{path} holds no tables of results. Get it anew from the repository.") from error
     return made
+
+
+def read_all_results() -> tuple[ResultTable, ...]:
+    """Every table that lies beside this copy: the paper's, then the one of maps against drawn signs."""
+    return read_paper_results() + read_paper_results(CAUSE_RESULTS)

@@ -25,7 +25,7 @@ def test_tables_come_back(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", '{"tables": [1]}', '{"tables": [{"title": "T"}]}'])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(WeightsError, match=r"results.json is not a file of train.reproduce"):
+    with pytest.raises(WeightsError, match=r"results.json holds no tables of results"):
         read_paper_results(tmp_path / "results.json")
 
 
