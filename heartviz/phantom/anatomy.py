@@ -60,10 +60,10 @@ def dome_height(patient: Patient, x: Field, y: Field) -> Field:
     outward = across - np.float32(56)
     sideways = np.where(outward > 0, outward / 84, outward / 120)
     forward = y / np.float32(deep) + np.float32(14)
-    lengthways = np.where(forward > 0, forward / 112, forward / 92)
+    lengthways = np.where(forward > 0, forward / 94, forward / 96)
     far = sideways**2 + lengthways**2
     top = np.where(right, 0, -patient.dome_gap_mm)
-    fall = np.float32(tall**0.5 * 62 / patient.dome_flatness**0.5) * (far + 0.75 * far**3)
+    fall = np.float32(tall**0.5 * 40 / patient.dome_flatness**0.5) * (0.75 * far + 0.4 * far**3)
     return (top - fall).astype(np.float32)
 
 
@@ -196,7 +196,7 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
     n = np.float32(2.4)
     torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
-    torso = np.maximum(torso, z - np.float32(0.93 * height))
+    torso = unite_smoothly(torso, z - np.float32(0.86 * height), -40 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
     thick = (sx * sy) ** 0.5
@@ -206,9 +206,9 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
         return np.array([px * sx, py * sy, pz * sz])
 
     muscle = patient.muscle_mm - 11 * sx
-    shoulder = capsule_distance(mirrored, point(30, 8, 215), point(162, 4, 212), 50 * thick, 40 * thick + muscle)
-    neck = capsule_distance(mirrored, point(22, 26, 330), point(140, 18, 240), 38 * thick, 20 * thick)
-    throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(57 * thick)
+    shoulder = capsule_distance(mirrored, point(30, 8, 215), point(160, 4, 206), 66 * thick, 50 * thick + muscle)
+    neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
+    throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)
     arm = capsule_distance(mirrored, point(168, 4, 208), point(218, 6, 20) + (spread, 0, 0), 42 * thick + muscle, 36 * thick + muscle)
     pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
@@ -219,10 +219,10 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     if patient.breast_scale > 0:
         size = patient.breast_scale * sx
         front = -(patient.half_depth_mm + wall + 0.5 * patient.fat_mm)
-        breast = ellipsoid_distance(mirrored, Ellipsoid((80 * sx, front, 38 * sz), (58 * size, 44 * size, 56 * size)))
-        gland = ellipsoid_distance(mirrored, Ellipsoid((80 * sx, front - 6, 34 * sz), (40 * size, 30 * size, 38 * size)))
-        outer = unite_smoothly(outer, breast, 12)
-        inner = np.minimum(inner, np.maximum(gland, 0.6 * voxel_mm - 0.32 * voxel_mm))
+        breast = ellipsoid_distance(mirrored, Ellipsoid((78 * sx, front, 22 * sz), (64 * size, 27 * size, 56 * size)))
+        gland = ellipsoid_distance(mirrored, Ellipsoid((78 * sx, front - 4, 16 * sz), (36 * size, 9 * size, 34 * size)))
+        outer = unite_smoothly(outer, breast, 18)
+        inner = np.minimum(inner, gland)
     return {"body": Volume(grid, occupancy(outer, voxel_mm)), "lean": Volume(grid, occupancy(inner, voxel_mm))}
 
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from heartviz.phantom.shapes import Field
 
-# Density in g/cm^3 and elements by weight. Source: ICRU Report 44 (1989), table 4.2, adult tissues; inflated lung 0.26.
+# Density in g/cm^3 and elements by weight. Source: ICRU Report 44 (1989), table 4.2, adult tissues; lung at
+# 0.20, the 0.26 of quiet breathing less the vessels, drawn apart, and a deep breath.
 TISSUES = MappingProxyType(
     {
-        "lung": (0.26, {"H": 0.103, "C": 0.105, "N": 0.031, "O": 0.749, "Na": 0.002, "P": 0.002, "S": 0.003, "Cl": 0.003, "K": 0.002}),
+        "lung": (0.20, {"H": 0.103, "C": 0.105, "N": 0.031, "O": 0.749, "Na": 0.002, "P": 0.002, "S": 0.003, "Cl": 0.003, "K": 0.002}),
         "fat": (0.95, {"H": 0.114, "C": 0.598, "N": 0.007, "O": 0.278, "Na": 0.001, "S": 0.001, "Cl": 0.001}),
         "muscle": (1.05, {"H": 0.102, "C": 0.143, "N": 0.034, "O": 0.710, "Na": 0.001, "P": 0.002, "S": 0.003, "Cl": 0.001, "K": 0.004}),
         "blood": (1.06, {"H": 0.102, "C": 0.110, "N": 0.033, "O": 0.745, "Na": 0.001, "P": 0.001, "S": 0.002, "Cl": 0.003, "K": 0.002, "Fe": 0.001}),

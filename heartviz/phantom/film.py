@@ -79,9 +79,9 @@ def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm
         broad = _blur(depth, 28 / pixel_mm)
         fine = depth - _blur(depth, 3.5 / pixel_mm)
         depth = depth + np.float32(exposure.enhancement) * fine + np.float32(0.35 * exposure.enhancement) * (depth - broad)
-        steep = 4.4 * exposure.contrast / (high - low)
+        steep = 3.7 * exposure.contrast / (high - low)
     else:
-        steep = 5.2 * exposure.contrast / (high - low)
+        steep = 4.2 * exposure.contrast / (high - low)
     curve = 1 / (1 + np.exp(-np.float32(steep) * (depth - np.float32(middle))))
     floor = 1 / (1 + np.exp(steep * middle))
     return (0.02 + 0.94 * (curve - np.float32(floor)) / np.float32(1 - floor)).astype(np.float32)

@@ -8,7 +8,7 @@ from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Ellipsoid, Field, Grid, Points, ellipsoid_distance, smooth_curve, unite_smoothly
 
 # Written in the adult's mm: a point on the diaphragm about which the heart grows.
-_ANCHOR = np.array([6.0, -22.0, -16.0])
+_ANCHOR = np.array([6.0, -22.0, -20.0])
 _BLEND_MM = 14.0
 PERICARDIUM_MM = 2.0
 
@@ -35,16 +35,16 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
     # The apex points left, forwards and down; turning it up is a turn about the depth axis.
     down = np.deg2rad(-36.0) + turn
     axis = np.array([0.80 * np.cos(down), -0.52, 0.80 * np.sin(down)])
-    pivot = np.array([14.0, -14.0, 56.0])
+    pivot = np.array([14.0, -14.0, 47.0])
     long_lv, long_rv = 54 * lv, 52 * rv
     lv_centre = pivot + axis * (0.66 * long_lv) + (2, 2, 0)
     rv_axis = np.array([0.86 * np.cos(down + 0.26), -0.36, 0.86 * np.sin(down + 0.26)])
-    rv_centre = np.array([16.0, -46.0, 28.0]) + (5 * (rv - 1), -18 * (rv - 1), 0) + rv_axis * 34 * (rv - 1)
+    rv_centre = np.array([14.0, -44.0, 17.0]) + (5 * (rv - 1), -18 * (rv - 1), 0) + rv_axis * 34 * (rv - 1)
     lift = np.array([0.0, 0.0, 9.0 * patient.apex_lift])
     conus = np.array([26.0 - 12 * patient.bay, -44.0, 82.0])
     return {
         "ra": [
-            Ellipsoid(tuple(np.array([-12.0, -18.0, 52.0]) - (27 * (ra - 1) * 0.9, 0, -4 * (ra - 1))), (27 * ra, 30 * ra, 40 * ra))
+            Ellipsoid(tuple(np.array([-12.0, -18.0, 46.0]) - (27 * (ra - 1) * 0.9, 0, -4 * (ra - 1))), (27 * ra, 30 * ra, 42 * ra))
         ],
         "rv": [
             Ellipsoid(tuple(rv_centre + lift), (long_rv, 27 * rv, 31 * rv), tuple(rv_axis)),
@@ -105,12 +105,12 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), smooth_curve(np.array(radii, float)[:, None], 5)[:, 0] * thick * gain)  # fmt: skip
 
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
-    arch = [(4, -3, 163), (16, 12, 160), (21, 26, 149), (20, 34, 132)]
+    arch = [(4, -3, 163), (16, 12, 161), (23, 25, 149), (22, 33, 131)]
     descending = [(18 + unfold, 36, 110), (15 + unfold, 36, 70), (10, 36, 20), (3, 35, -40), (0, 34, -100)]
     out = 4 * (trunk - 1)
     return {
         "ascending_aorta": make(ascending, (14, 15, 15, 13.5), wide * (0.5 + 0.5 * knob)),
-        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13, 13, 13, 12), wide * knob),
+        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14.5, 14.5, 12.5), wide * knob),
         "descending_aorta": make(np.array([arch[-1], *descending]) * left, (12, 11.5, 11, 10.5, 10, 9.5), wide),
         "pulmonary_trunk": make(
             [(26 - 12 * bay, -42, 92), (30 - 12 * bay + out, -30, 108), (28 - 10 * bay + out, -14, 117)],

@@ -21,7 +21,7 @@ from heartviz.records import BoolMask, FloatImage
 CHAMBERS = ("ra", "rv", "la", "lv")
 HEART_PATH_MM = 5.0
 LUNG_PATH_MM = 6.0
-BODY_VOXEL_RATIO = 2.0
+BODY_VOXEL_RATIO = 2.6
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,11 @@ def unite_tube(field: Field, grid: Grid, points: Points, radii: NDArray, reach_m
 
 
 def unite_smoothly(first: Field, second: Field, blend_mm: float) -> Field:
-    """Signed distance to the union of two shapes whose seam is rounded over `blend_mm`."""
-    mix = np.clip(0.5 + 0.5 * (second - first) / np.float32(blend_mm), 0, 1)
-    return second + (first - second) * mix - np.float32(blend_mm) * mix * (1 - mix)
+    """Signed distance to the union of two shapes whose seam is rounded over `blend_mm`; their overlap if negative."""
+    width = np.float32(blend_mm)
+    near = np.maximum(abs(width) - np.abs(first - second), 0)
+    sharp = np.minimum(first, second) if blend_mm > 0 else np.maximum(first, second)
+    return sharp - near * near * (np.float32(0.25) / width)
 
 
 def smooth_curve(points: object, samples: int = 8) -> Points:

@@ -7,9 +7,8 @@ from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
-_RIB_ANGLES = np.deg2rad(np.concatenate([np.linspace(78, 20, 9), np.linspace(8, -68, 10)]))
 # Last angle of each rib's bone, degrees, before its cartilage.
-_RIB_ENDS_DEG = (-52, -58, -62, -62, -60, -56, -50, -42, -34, -26, 5, 35)
+_RIB_ENDS_DEG = (-50, -54, -56, -54, -51, -47, -42, -36, -30, -24, 10, 38)
 _ROUNDNESS = 2.35
 
 
@@ -70,8 +69,9 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / _ROUNDNESS)
             breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
             # The fall follows the rib's depth; the chest is narrower where the rib is higher.
-            z = head_z - tilt * 92 * sz * (0.92 - depth) - 10 * sz * breadth**2
-            z = z - 0.16 * sz * 92 * np.clip(-depth, 0, 1) ** 2
+            # Flat along the back, steep round the flank and forwards.
+            fall = np.clip(0.95 - depth, 0, None)
+            z = head_z + 2 * sz - tilt * 92 * sz * (0.55 * fall + 0.42 * fall**1.7) - 6 * sz * breadth**2
             if number == 0:
                 z = head_z - 0.30 * 92 * sz * (0.92 - depth)
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
@@ -81,7 +81,7 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             curve = smooth_curve(curve * (side, 1, 1), 5)
             curve[:, 0] += spine_x(patient, curve[:, 2]) * np.clip(1 - np.abs(curve[:, 0]) / (80 * sx), 0, 1)
             share = np.linspace(0, 1, len(curve))
-            radius = thick * (0.85 if number in (0, 10, 11) else 1) * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.6, 3.0, 3.3, 3.3, 3.6))
+            radius = thick * (0.85 if number in (0, 10, 11) else 1) * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
             parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
     return [(join(parts), 0.75 * thick)]
 
@@ -99,7 +99,7 @@ def _shoulders(patient: Patient) -> list[tuple[Tubes, float]]:
         clavicle = [(16, -62, 192), (34, -66, 201 + 0.3 * lift), (70, -58, 209 + lift), (108, -34, 219 + lift + tilt), (148, -12, 225 + lift + tilt)]
         clavicles.append(sample_curve(smooth_curve(np.array(clavicle) * mirror), np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick))
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
-        corner, angle = np.array([112, 92, 212]) + move, np.array([138, 90, 70]) + move
+        corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
         socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
         inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
         outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)

@@ -3,48 +3,51 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heartviz.phantom.anatomy import back_shift, dome_height, half_depth, half_width, mediastinum_half_width
 from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Points
 from heartviz.phantom.tubes import Tubes
 
-LEAVES = 420
+LEAVES = 900  # of one tree; a lung has two, arteries and veins
+LEAF_RADIUS_MM = (0.62, 0.52)
 # A vessel is as wide as the leaves it feeds: r = r_leaf * n^(1/3), so that r^3 is shared out at every branching.
 MURRAY_POWER = 1 / 3
 _STEP_MM = 0.7
+# Place and heading of each trunk in the left lung, adult mm: arteries to upper, middle and lower lung, then veins.
+_ARTERY_ROOTS = (((46, 12, 104), (0.45, 0.1, 0.9)), ((50, 16, 94), (0.9, -0.5, 0.1)), ((54, 24, 74), (0.3, 0.3, -1.0)))
+_VEIN_ROOTS = (((36, 4, 92), (0.5, -0.4, 0.8)), ((40, 8, 78), (0.8, -0.6, -0.2)), ((44, 26, 68), (0.75, 0.4, -0.5)))
 
 
 @dataclass(frozen=True)
-class _Branch:
+class _Branches:
+    """Vessels between two branchings: ends and headings (n, 3), radii (n,), in mm."""
+
     start: Points
     end: Points
-    start_heading: Points
-    end_heading: Points
-    start_radius: float
-    end_radius: float
+    leaving: Points
+    arriving: Points
+    start_radius: Points
+    end_radius: Points
 
 
 def grow_vessels(patient: Patient) -> Tubes:
     """All vessels of both lungs as tubes, arteries and veins, at the patient's vessel gain."""
     wide, deep, tall = patient.scale_xyz
     thick = (wide * deep * tall) ** (1 / 3)
-    branches: list[_Branch] = []
+    grown: list[_Branches] = []
     for number, side in enumerate((-1, 1)):
-        # (start, heading) of each tree's trunks, adult mm; upper, middle and lower part of the lung.
-        arteries = [((44, 10, 102), (0.5, 0.1, 0.9)), ((48, 12, 92), (0.9, -0.5, 0.1)), ((52, 20, 66), (0.3, 0.35, -1.0))]
-        veins = [((36, 2, 96), (0.5, -0.4, 0.8)), ((36, 6, 80), (0.8, -0.6, -0.2)), ((40, 24, 66), (0.7, 0.5, -0.55))]
-        for kind, roots in enumerate((arteries, veins)):
+        for kind, roots in enumerate((_ARTERY_ROOTS, _VEIN_ROOTS)):
             rng = patient.child_rng(10 + 2 * number + kind)
             leaves = _draw_leaves(patient, rng, side)
-            starts = [np.array(place) * (side * wide, deep, tall) for place, _ in roots]
-            headings = [np.array(heading) * (side, 1, 1) / np.linalg.norm(heading) for _, heading in roots]
-            nearest = np.argmin([_steer(leaves, s, h) for s, h in zip(starts, headings, strict=True)], axis=0)
-            for root, (start, heading) in enumerate(zip(starts, headings, strict=True)):
-                fed = leaves[nearest == root]
-                if len(fed):
-                    _grow(branches, rng, start, heading, fed, (0.50 if kind == 0 else 0.46) * thick, None)
-    return _sample(branches, patient.vessel_gain)
+            starts = np.array([place for place, _ in roots], float) * (side * wide, deep, tall)
+            headings = np.array([heading for _, heading in roots], float) * (side, 1, 1)
+            headings /= np.linalg.norm(headings, axis=1, keepdims=True)
+            owners = np.argmin([_steer(leaves, s, h) for s, h in zip(starts, headings, strict=True)], axis=0)
+            grown += _grow(rng, starts, headings, leaves, owners, LEAF_RADIUS_MM[kind] * thick)
+    fields = zip(*((b.start, b.end, b.leaving, b.arriving, b.start_radius, b.end_radius) for b in grown), strict=True)
+    return _sample(_Branches(*(np.concatenate(field) for field in fields)), patient.vessel_gain)
 
 
 def _steer(leaves: Points, start: Points, heading: Points) -> np.ndarray:
@@ -69,59 +72,56 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
 
 
 def _grow(
-    branches: list[_Branch],
-    rng: np.random.Generator,
-    start: Points,
-    heading: Points,
-    leaves: Points,
-    leaf_radius: float,
-    start_radius: float | None,
-) -> None:
-    """Adds a vessel from the start towards its leaves, and the two it splits into, to the branches."""
-    pending = [(start, heading, leaves, start_radius)]
-    while pending:
-        start, heading, leaves, start_radius = pending.pop()
-        centre = leaves.mean(axis=0)
-        radius = leaf_radius * len(leaves) ** MURRAY_POWER
-        last = len(leaves) == 1
-        share = 1.0 if last else float(rng.uniform(0.30, 0.55))
-        end = start + share * (centre - start)
-        length = float(np.linalg.norm(end - start))
-        if not last:
-            end = end + rng.normal(0, 0.07 * length + 0.4, 3)
-        aim = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
-        turned = 1.15 * aim + 0.35 * heading * 0 + rng.normal(0, 0.14, 3)
-        turned /= np.linalg.norm(turned)
-        branches.append(_Branch(start, end, heading, turned, start_radius or radius * 1.08, 0.55 * radius if last else radius))
-        if last:
-            continue
-        offset = leaves - leaves.mean(axis=0)
-        # The split runs across the longest way of the leaves, never quite in the middle.
-        _, _, axes = np.linalg.svd(offset, full_matrices=False)
-        along = offset @ (axes[0] + rng.normal(0, 0.15, 3))
-        cut = np.quantile(along, rng.uniform(0.22, 0.78)) if len(leaves) > 3 else np.median(along)
-        first = along <= cut
-        if first.all() or not first.any():
-            first = np.arange(len(leaves)) < len(leaves) // 2
-        for part in (leaves[first], leaves[~first]):
-            child = leaf_radius * len(part) ** MURRAY_POWER
-            pending.append((end, turned, part, min(radius, child * 1.06)))
+    rng: np.random.Generator, start: Points, heading: Points, leaves: Points, owner: NDArray, leaf_radius: float
+) -> list[_Branches]:
+    """One generation of branches after another: each vessel runs towards its leaves, then parts them in two.
+
+    `start` and `heading` (n, 3) are of the trunks, `owner` (leaves,) says which trunk feeds a leaf.
+    """
+    grown: list[_Branches] = []
+    start_radius: Points | None = None
+    while len(leaves):
+        kept, owner = np.unique(owner, return_inverse=True)
+        start, heading = start[kept], heading[kept]
+        count = np.bincount(owner)
+        centre = np.stack([np.bincount(owner, leaves[:, k]) / count for k in range(3)], 1)
+        radius = leaf_radius * count**MURRAY_POWER
+        leaf = count == 1
+        share = np.where(leaf, 1.0, rng.uniform(0.28, 0.5, len(count)))[:, None]
+        way = share * (centre - start)
+        length = np.linalg.norm(way, axis=1, keepdims=True)
+        end = start + way + np.where(leaf[:, None], 0, rng.normal(0, 1, way.shape) * (0.06 * length + 0.3))
+        arriving = (end - start) / np.maximum(length, 1e-6) + rng.normal(0, 0.13, way.shape)
+        arriving /= np.linalg.norm(arriving, axis=1, keepdims=True)
+        before = radius if start_radius is None else np.minimum(start_radius[kept], 1.12 * radius)
+        grown.append(_Branches(start, end, heading, arriving, before, np.where(leaf, 0.5 * radius, radius)))
+        # Leaves are parted across their longest way, never quite in the middle.
+        offset = leaves - centre[owner]
+        spread = np.stack([np.bincount(owner, offset[:, k] ** 2) for k in range(3)], 1)
+        across = (spread == spread.max(axis=1, keepdims=True)) + rng.normal(0, 0.25, spread.shape)
+        along = (offset * across[owner]).sum(axis=1)
+        order = np.lexsort((along, owner))
+        rank = np.empty(len(order), int)
+        rank[order] = np.arange(len(order)) - (np.cumsum(count) - count)[owner[order]]
+        cut = np.clip(np.round(count * rng.uniform(0.2, 0.8, len(count))), 1, np.maximum(count - 1, 1))
+        going_on = ~leaf[owner]
+        owner, leaves = (2 * owner + (rank >= cut[owner]))[going_on], leaves[going_on]
+        start, heading, start_radius = (np.repeat(field, 2, axis=0) for field in (end, arriving, radius))
+    return grown
 
 
-def _sample(branches: list[_Branch], gain: float) -> Tubes:
+def _sample(branches: _Branches, gain: float) -> Tubes:
     """Points along all branches, each a cubic curve that leaves and arrives along its headings."""
-    start, end, leaving, arriving = (
-        np.array([getattr(b, name) for b in branches]) for name in ("start", "end", "start_heading", "end_heading")
-    )
-    length = np.linalg.norm(end - start, axis=1)
+    length = np.linalg.norm(branches.end - branches.start, axis=1)
     counts = np.maximum(2, np.ceil(length / _STEP_MM).astype(int))
-    which = np.repeat(np.arange(len(branches)), counts)
+    which = np.repeat(np.arange(len(length)), counts)
     t = ((np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) + 0.5) / counts[which]
-    # Sampled evenly in t; the arc between points is the curve's own speed.
-    a, b, u, v = start[which], end[which], (leaving * length[:, None])[which], (arriving * length[:, None])[which]
+    a, b = branches.start[which], branches.end[which]
+    u, v = ((heading * length[:, None])[which] for heading in (branches.leaving, branches.arriving))
     s = t[:, None]
     points = (2 * s**3 - 3 * s**2 + 1) * a + (s**3 - 2 * s**2 + s) * u + (3 * s**2 - 2 * s**3) * b + (s**3 - s**2) * v
+    # Sampled evenly in t; the arc between points is the curve's own speed.
     speed = (6 * s**2 - 6 * s) * (a - b) + (3 * s**2 - 4 * s + 1) * u + (3 * s**2 - 2 * s) * v
-    r0, r1 = (np.array([getattr(b, name) for b in branches])[which] for name in ("start_radius", "end_radius"))
-    radii = (r0 + (r1 - r0) * t) * np.sqrt(gain)
+    thin, wide = branches.end_radius[which], branches.start_radius[which]
+    radii = (wide + (thin - wide) * t) * np.sqrt(gain)
     return Tubes(points, radii, np.linalg.norm(speed, axis=1) / counts[which])
