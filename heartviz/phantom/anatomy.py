@@ -24,7 +24,7 @@ _WIDTH_BY_HEIGHT = ((-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1), (
 _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.90, 0.68, 0.52, 0.45))
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
 # Half width of what lies between the lungs by depth, adult mm.
-_MEDIASTINUM_BY_DEPTH = ((-95, -72, -50, -10, 25, 45, 70, 95), (5, 6, 15, 21, 19, 21, 24, 30))
+_MEDIASTINUM_BY_DEPTH = ((-95, -72, -50, -15, 20, 40, 65, 80, 100), (4, 5, 11, 16, 16, 15.5, 16, 19, 26))
 _ROUNDNESS = 2.35
 _CHEST_WALL_MM = 11.0
 
@@ -67,20 +67,32 @@ def dome_height(patient: Patient, x: Field, y: Field) -> Field:
     return (top - fall).astype(np.float32)
 
 
+_RING = (half_width, half_depth, back_shift)
+
+
 def lungs_grid(patient: Patient, voxel_mm: float) -> Grid:
     """The grid that holds both lungs."""
     wide, deep, tall = patient.half_width_mm, patient.half_depth_mm, patient.lung_height_mm
     return make_grid((-wide - 4, -deep - 2, -0.46 * tall), (wide + 4, deep + 16, tall + 3), voxel_mm)
 
 
+def ring_distance(patient: Patient, grid: Grid) -> Field:
+    """Signed distance to what the ribs enclose, without end above and below."""
+    x, y, _ = grid.xyz()
+    wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in _RING)
+    n = np.float32(_ROUNDNESS)
+    sideways, lengthways = (np.abs(x) / wide) ** n, (np.abs(y - shift) / deep) ** n
+    return (sideways + (lengthways - 1)) * (deep / n)
+
+
 def cavity_distance(patient: Patient, grid: Grid) -> Field:
     """Signed distance to the space of both pleurae above the diaphragm, mediastinum included."""
     x, y, z = grid.xyz()
-    wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in (half_width, half_depth, back_shift))
-    level = (np.abs(x) / wide) ** np.float32(_ROUNDNESS) + (np.abs(y - shift) / deep) ** np.float32(_ROUNDNESS)
-    distance = (level - 1) * (deep / np.float32(_ROUNDNESS))
+    distance = ring_distance(patient, grid)
     sx, sy, sz = patient.scale_xyz
-    apex = patient.lung_height_mm - sz * (0.0125 * ((np.abs(x) - 46 * sx) / sx) ** 2 + 0.009 * ((y - 14 * sy) / sy) ** 2)
+    apex = patient.lung_height_mm - sz * (
+        0.0125 * ((np.abs(x) - 46 * sx) / sx) ** 2 + 0.009 * ((y - 14 * sy) / sy) ** 2
+    )
     np.maximum(distance, 0.7 * (z - apex.astype(np.float32)), out=distance)
     return np.maximum(distance, 0.75 * (dome_height(patient, x, y) - z), out=distance)
 
@@ -94,41 +106,40 @@ def mediastinum_half_width(patient: Patient, y: Field) -> Field:
 def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     """Lungs, chambers, pericardium, great vessels, airways, the space under the domes, each on its grid."""
     grid = lungs_grid(patient, voxel_mm)
-    x, y, z = grid.xyz()
-    cavity = cavity_distance(patient, grid)
-    solid = np.abs(x) - mediastinum_half_width(patient, grid.y)[:, None, None]
-    lungs = np.maximum(cavity, -solid)
+    lungs = cavity_distance(patient, grid)
+    aside = np.abs(grid.x)[None, :] - mediastinum_half_width(patient, grid.y)[:, None]
+    np.maximum(lungs, -aside[:, None, :], out=lungs)
 
     part, place = _heart_window(patient, grid)
     chambers = chamber_distances(patient, part)
     heart = heart_distance(chambers)
     if patient.thymus_mm > 0:
-        lungs = np.maximum(lungs, -_thymus_distance(patient, (x, y, z)))
+        lungs = np.maximum(lungs, -_thymus_distance(patient, grid.xyz()))
     lungs[place] = np.maximum(lungs[place], -heart)
 
     vessels = place_great_vessels(patient)
-    great = np.full(grid.shape, 50, np.float32)
-    roots = np.full(grid.shape, 50, np.float32)
+    centre, core = _middle_window(patient, grid)
+    great, roots = np.full(centre.shape, 50, np.float32), np.full(centre.shape, 50, np.float32)
     for name, vessel in vessels.items():
-        unite_tube(great, grid, vessel.points, vessel.radii)
+        unite_tube(great, centre, vessel.points, vessel.radii)
         if name in ("ascending_aorta", "pulmonary_trunk", "superior_vena_cava"):
-            unite_tube(roots, grid, vessel.points, vessel.radii)
-    np.maximum(lungs, -great, out=lungs)
+            unite_tube(roots, centre, vessel.points, vessel.radii)
+    np.maximum(lungs[core], -great, out=lungs[core])
 
-    air, wall = _airways(patient, grid)
-    lungs = np.maximum(lungs, -wall)
-    lid = _lid_distance(patient, (x, y, z))
-    shadow = np.minimum(np.maximum(roots, lid), 50)
-    shadow[place] = np.minimum(shadow[place], np.maximum(heart, lid[place]))
+    air, wall = _airways(patient, centre)
+    np.maximum(lungs[core], -wall, out=lungs[core])
+    shadow = np.maximum(roots, _lid_distance(patient, centre))
+    beneath = np.maximum(heart, _lid_distance(patient, part))
     lung = occupancy(lungs, voxel_mm)
     middle = int(np.searchsorted(grid.x, 0.0))
     volumes = {
         "right_lung": Volume(Grid(grid.x[:middle], grid.y, grid.z, voxel_mm), lung[:, :, :middle]),
         "left_lung": Volume(Grid(grid.x[middle:], grid.y, grid.z, voxel_mm), lung[:, :, middle:]),
-        "heart": Volume(grid, occupancy(shadow, voxel_mm)),
+        "heart": Volume(part, occupancy(beneath, voxel_mm)),
+        "roots": Volume(centre, occupancy(shadow, voxel_mm)),
         "pericardium": Volume(part, occupancy(heart, voxel_mm)),
-        "great_vessels": Volume(grid, occupancy(great, voxel_mm)),
-        "airway": Volume(grid, occupancy(air, voxel_mm)),
+        "great_vessels": Volume(centre, occupancy(great, voxel_mm)),
+        "airway": Volume(centre, occupancy(air, voxel_mm)),
         "below_domes": _below_domes(patient, grid, voxel_mm),
     }
     return volumes | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
@@ -140,12 +151,18 @@ def _heart_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slic
     return grid.window(np.array([-75, -110, -60]) * scale, np.array([130, 70, 140]) * scale)
 
 
-def _lid_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field:
+def _middle_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:
+    """The part of the grid that holds great vessels and airways."""
+    reach = 75 * patient.scale_xyz[0] * max(1.0, patient.heart_scale**0.5)
+    return grid.window(np.array([-reach, -1e3, -1e3]), np.array([reach, 1e3, 1e3]))
+
+
+def _lid_distance(patient: Patient, grid: Grid) -> Field:
     """Signed distance to all below the line across the great vessels that closes the heart in the SCR database."""
-    x, y, z = xyz
+    x, _, z = grid.xyz()
     wide, _, tall = patient.scale_xyz
     height = np.float32(104 * tall * min(patient.heart_scale, 1.25) ** 0.5)
-    return z - height - np.float32(0.12 * tall / wide) * x + 0 * y
+    return z - height - np.float32(0.12 * tall / wide) * x
 
 
 def _thymus_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field:
@@ -175,11 +192,10 @@ def _airways(patient: Patient, grid: Grid) -> tuple[Field, Field]:
 
 def _below_domes(patient: Patient, grid: Grid, voxel_mm: float) -> Volume:
     """What lies under the domes and beside the spine within the ribs: it ends the lung that is seen from the front."""
-    x, y, z = grid.xyz()
-    wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in (half_width, half_depth, back_shift))
-    level = (np.abs(x) / wide) ** np.float32(_ROUNDNESS) + (np.abs(y - shift) / deep) ** np.float32(_ROUNDNESS)
-    inside = np.maximum((level - 1) * deep / np.float32(_ROUNDNESS), z - dome_height(patient, x, y))
-    return Volume(grid, occupancy(inside, voxel_mm))
+    low, _ = grid.window(np.array([-1e3, -1e3, -1e3]), np.array([1e3, 1e3, 0.03 * patient.lung_height_mm]))
+    x, y, z = low.xyz()
+    inside = np.maximum(ring_distance(patient, low), z - dome_height(patient, x, y))
+    return Volume(low, occupancy(inside, voxel_mm))
 
 
 def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
@@ -192,11 +208,11 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     wall = _CHEST_WALL_MM * sx + patient.muscle_mm
     wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
     wide = wide - 0.05 * sx * np.clip(-grid.z - 60, 0, None)
-    deep = half_depth(patient, np.minimum(grid.z, 0.6 * height)) + wall * 0.9
+    deep = half_depth(patient, np.minimum(grid.z, 0.72 * height)) + wall * 0.9
     wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
     n = np.float32(2.4)
     torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
-    torso = unite_smoothly(torso, z - np.float32(0.86 * height), -40 * sx)
+    torso = unite_smoothly(torso, z - np.float32(0.93 * height), -80 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
     thick = (sx * sy) ** 0.5
@@ -210,7 +226,9 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
     throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)
-    arm = capsule_distance(mirrored, point(168, 4, 208), point(218, 6, 20) + (spread, 0, 0), 42 * thick + muscle, 36 * thick + muscle)
+    arm = capsule_distance(
+        mirrored, point(168, 4, 208), point(218, 6, 20) + (spread, 0, 0), 42 * thick + muscle, 36 * thick + muscle
+    )
     pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
     inner = unite_smoothly(unite_smoothly(torso, shoulder, 30 * sx), unite_smoothly(neck, throat, 30 * sx), 35 * sx)
     inner = unite_smoothly(inner, pec, 25 * sx)

@@ -37,8 +37,8 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
     edges = tuple(float(e) for e in np.clip(rng.normal(-0.01, 0.015, 4), 0, 0.05))
     return Exposure(
         response=response,
-        photons=float(np.exp(rng.normal(np.log(40000), 0.4))),
-        scatter_ratio=float(rng.uniform(0.10, 0.2)),
+        photons=float(np.exp(rng.normal(np.log(300000), 0.4))),
+        scatter_ratio=float(rng.uniform(0.06, 0.13)),
         contrast=float(np.exp(rng.normal(0, 0.12))),
         brightness=float(rng.normal(0, 0.12)),
         enhancement=float(rng.uniform(0.2, 0.7)),
@@ -75,10 +75,12 @@ def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm
     """Tone curve of optical depth (H, W), between the body's thinnest and thickest parts."""
     middle = low + (0.50 - 0.12 * exposure.brightness) * (high - low)
     if exposure.response == "digital":
-        # Multiscale processing lifts fine detail and flattens the broad differences.
-        broad = _blur(depth, 28 / pixel_mm)
-        fine = depth - _blur(depth, 3.5 / pixel_mm)
-        depth = depth + np.float32(exposure.enhancement) * fine + np.float32(0.35 * exposure.enhancement) * (depth - broad)
+        # Multiscale processing lifts fine detail and flattens broad differences.
+        broad, middling, fine = _blur(depth, 30 / pixel_mm), _blur(depth, 8 / pixel_mm), _blur(depth, 2.0 / pixel_mm)
+        gain = np.float32(exposure.enhancement)
+        depth = (
+            depth - np.float32(0.25) * (broad - np.float32(middle)) + gain * (0.5 * (fine - middling) + (depth - fine))
+        )
         steep = 3.7 * exposure.contrast / (high - low)
     else:
         steep = 4.2 * exposure.contrast / (high - low)

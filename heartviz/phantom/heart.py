@@ -9,7 +9,7 @@ from heartviz.phantom.shapes import Ellipsoid, Field, Grid, Points, ellipsoid_di
 
 # Written in the adult's mm: a point on the diaphragm about which the heart grows.
 _ANCHOR = np.array([6.0, -22.0, -20.0])
-_BLEND_MM = 14.0
+_BLEND_MM = 22.0
 PERICARDIUM_MM = 2.0
 
 
@@ -52,7 +52,7 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
         ],
         "la": [
             Ellipsoid((8.0, 17.0 + 14 * (la - 1), 76.0 + 6 * (la - 1)), (37 * la, 21 * la, 26 * la)),
-            Ellipsoid((38.0 + 16 * (la - 1) - 6 * patient.bay, -8.0, 84.0), (12 * la, 14 * la, 14 * la)),  # appendage
+            Ellipsoid((40.0 + 16 * (la - 1) - 8 * patient.bay, -8.0, 76.0), (14 * la, 15 * la, 18 * la)),  # appendage
         ],
         "lv": [Ellipsoid(tuple(lv_centre + lift), (long_lv, 34 * lv, 35 * lv), tuple(axis))],
     }  # fmt: skip

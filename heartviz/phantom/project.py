@@ -77,7 +77,9 @@ def project_volume(beam: Beam, grid: Grid, occupied: Field) -> Field:
     for position, piece in zip(along, slices, strict=True):
         if not piece.any():
             continue
-        first = np.array([[grid.x[0], position, grid.z[0]]] if not lateral else [[position, grid.y[0], grid.z[0]]], float)
+        first = np.array(
+            [[grid.x[0], position, grid.z[0]]] if not lateral else [[position, grid.y[0], grid.z[0]]], float
+        )
         (row,), (col,), (grown,) = beam.to_pixels(first)
         step = float(grown) * grid.voxel_mm / beam.pixel_mm
         move = np.array([[step, 0, col - left], [0, -step, row - top]])

@@ -102,15 +102,15 @@ def _project_constant(patient: Patient, beam: Beam) -> dict[str, Field]:
     scene["bubble"] = _project(beam, build_bubble(patient, voxel))
     scene["vertebrae"] = _project(beam, build_spine(patient, voxel))
     scene["cortical"] = np.zeros(beam.size, np.float32)
-    scene["cancellous"] = 0.8 * scene["vertebrae"]
+    scene["cancellous"] = 1.0 * scene["vertebrae"]
     for pairs in build_bones(patient).values():
         for whole, inside in pairs:
             outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
             scene["cortical"] += np.maximum(outer - inner, 0)
             scene["cancellous"] += inner
     gain = np.float32(patient.bone_gain)
-    scene["cortical"] *= 0.8 * gain
-    scene["cancellous"] *= 0.8 * gain
+    scene["cortical"] *= gain
+    scene["cancellous"] *= gain
     return scene
 
 
@@ -139,7 +139,7 @@ def _project_changing(patient: Patient, beam: Beam, scene: dict[str, Field]) -> 
 
 def _make_masks(beam: Beam, paths: dict[str, Field]) -> dict[str, BoolMask]:
     """Masks from path lengths: shadows, and the lungs as far as nothing solid ends them."""
-    heart = _close(paths["heart"] > HEART_PATH_MM)
+    heart = _largest(paths["heart"] + paths["roots"] > HEART_PATH_MM)
     masks = {"heart": heart, "great_vessels": paths["great_vessels"] > HEART_PATH_MM}
     masks |= {name: paths[name] > HEART_PATH_MM for name in CHAMBERS}
     if beam.view == "lateral":
@@ -152,10 +152,6 @@ def _make_masks(beam: Beam, paths: dict[str, Field]) -> dict[str, BoolMask]:
         masks[side] = _largest((paths[side] > LUNG_PATH_MM) & ~ends)
     masks["lungs"] = masks["left_lung"] | masks["right_lung"]
     return masks
-
-
-def _close(mask: BoolMask) -> BoolMask:
-    return _largest(mask)
 
 
 def _largest(mask: BoolMask) -> BoolMask:

@@ -31,9 +31,15 @@ def build_spine(patient: Patient, voxel_mm: float) -> Volume:
     centre = spine_x(patient, grid.z)[None, :, None].astype(np.float32)
     phase = ((z - height) / np.float32(pitch)) % 1.0  # 0.5 in the middle of a body
     from_middle = np.abs(phase - 0.5) * 2
-    size = np.interp(grid.z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12))[None, :, None].astype(np.float32) * sx
+    size = (
+        np.interp(grid.z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12))[None, :, None].astype(np.float32) * sx
+    )
     waist = 1 - 0.11 * (1 - from_middle**2)
-    across = ((np.abs(x - centre) / (size * waist)) ** 2.6 + (np.abs(y - 53 * sy) / (size * 0.86 * waist)) ** 2.6 - 1) * size / 2.6
+    across = (
+        ((np.abs(x - centre) / (size * waist)) ** 2.6 + (np.abs(y - 53 * sy) / (size * 0.86 * waist)) ** 2.6 - 1)
+        * size
+        / 2.6
+    )
     disc = (from_middle - 0.80) * np.float32(pitch / 2)
     return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
 
@@ -81,9 +87,13 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             curve = smooth_curve(curve * (side, 1, 1), 5)
             curve[:, 0] += spine_x(patient, curve[:, 2]) * np.clip(1 - np.abs(curve[:, 0]) / (80 * sx), 0, 1)
             share = np.linspace(0, 1, len(curve))
-            radius = thick * (0.85 if number in (0, 10, 11) else 1) * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
+            radius = (
+                thick
+                * (0.85 if number in (0, 10, 11) else 1)
+                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
+            )
             parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
-    return [(join(parts), 0.75 * thick)]
+    return [(join(parts), 0.85 * thick)]
 
 
 def _shoulders(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -96,22 +106,58 @@ def _shoulders(patient: Patient) -> list[tuple[Tubes, float]]:
     for side in (-1, 1):
         tilt = rng.normal(0, 2)
         mirror = scale * (side, 1, 1)
-        clavicle = [(16, -62, 192), (34, -66, 201 + 0.3 * lift), (70, -58, 209 + lift), (108, -34, 219 + lift + tilt), (148, -12, 225 + lift + tilt)]
-        clavicles.append(sample_curve(smooth_curve(np.array(clavicle) * mirror), np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick))
+        clavicle = [
+            (16, -62, 192),
+            (34, -66, 201 + 0.3 * lift),
+            (70, -58, 209 + lift),
+            (108, -34, 219 + lift + tilt),
+            (148, -12, 225 + lift + tilt),
+        ]
+        clavicles.append(
+            sample_curve(
+                smooth_curve(np.array(clavicle) * mirror),
+                np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick,
+            )
+        )
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
         corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
         socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
         inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
         outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)
-        spine = smooth_curve(np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror)
-        blades += [sample_curve(inner, 1.9 * thick), sample_curve(outer, 3.2 * thick), sample_curve(spine, 3.0 * thick)]
-        blades.append(sample_curve(smooth_curve(np.array([socket + (0, 0, 18), socket, socket - (2, -3, 22)]) * mirror), 5 * thick))
-        blades.append(sample_curve(smooth_curve(np.array([socket + (-4, 0, 14), (142, 10, 224), (150, -6, 214)]) * mirror), 5 * thick))
+        spine = smooth_curve(
+            np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror
+        )
+        blades += [
+            sample_curve(inner, 1.9 * thick),
+            sample_curve(outer, np.linspace(3.4, 1.6, len(outer)) * thick),
+            sample_curve(spine, 3.0 * thick),
+        ]
+        blades.append(
+            sample_curve(
+                smooth_curve(np.array([socket + (0, 0, 18), socket, socket - (2, -3, 22)]) * mirror), 5 * thick
+            )
+        )
+        blades.append(
+            sample_curve(
+                smooth_curve(np.array([socket + (-4, 0, 14), (142, 10, 224), (150, -6, 214)]) * mirror), 5 * thick
+            )
+        )
         for share in np.linspace(0.04, 0.96, 36):
-            plates.append(sample_curve(inner * (1 - share) + outer * share, 0.9 * thick))
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.15, 0.9, 0.45)) * thick
+            plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
-        arms.append(sample_curve(np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror, np.array([23, 20, 11.5, 11]) * thick))
-    return [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick), (join(arms), 2.6 * thick)]
+        arms.append(
+            sample_curve(
+                np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror,
+                np.array([23, 20, 11.5, 11]) * thick,
+            )
+        )
+    return [
+        (join(clavicles), 1.5 * thick),
+        (join(blades), 0.9 * thick),
+        (join(plates), 0.9 * thick),
+        (join(arms), 2.6 * thick),
+    ]
 
 
 def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -125,7 +171,14 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
         centre = float(spine_x(patient, z))
         size = float(np.interp(z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12)))
         for edge in (-0.41, 0.41):
-            ring = np.stack([centre + sx * size * np.cos(turn), 53 * sy + 0.86 * sx * size * np.sin(turn), 0 * turn + z + edge * pitch], 1)
+            ring = np.stack(
+                [
+                    centre + sx * size * np.cos(turn),
+                    53 * sy + 0.86 * sx * size * np.sin(turn),
+                    0 * turn + z + edge * pitch,
+                ],
+                1,
+            )
             plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
@@ -134,7 +187,11 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
             processes.append(sample_curve(np.stack([base + (0, 10 * sy, 0), tip]), 3.4 * thick))
         start = np.array([centre, 78 * sy, z])
         processes.append(sample_curve(np.stack([start, start + (0, 24 * sy, -18 * sz)]), 2.8 * thick))
-        processes.append(sample_curve(np.stack([start + (-9 * sx, -2, 0), start + (0, 3, -6 * sz), start + (9 * sx, -2, 0)]), 3.2 * thick))
+        processes.append(
+            sample_curve(
+                np.stack([start + (-9 * sx, -2, 0), start + (0, 3, -6 * sz), start + (9 * sx, -2, 0)]), 3.2 * thick
+            )
+        )
     return [(join(pedicles), 1.4 * thick), (join(plates), 0.3 * thick), (join(processes), 1.2 * thick)]
 
 
