@@ -24,7 +24,10 @@ _WIDTH_BY_HEIGHT = ((-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1), (
 _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.90, 0.68, 0.52, 0.45))
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
 # Half width of what lies between the lungs by depth, adult mm.
-_MEDIASTINUM_BY_DEPTH = ((-95, -72, -50, -15, 20, 40, 65, 80, 100), (4, 5, 11, 16, 16, 15.5, 16, 19, 26))
+_MEDIASTINUM_BY_DEPTH = (
+    (-95, -72, -58, -40, -20, 5, 22, 36, 48, 62, 80, 100),
+    (3, 3.5, 6, 16, 24, 25, 21, 15.5, 14, 15.5, 18, 25),
+)
 _ROUNDNESS = 2.35
 _CHEST_WALL_MM = 11.0
 
@@ -126,8 +129,10 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
             unite_tube(roots, centre, vessel.points, vessel.radii)
     np.maximum(lungs[core], -great, out=lungs[core])
 
-    air, wall = _airways(patient, centre)
-    np.maximum(lungs[core], -wall, out=lungs[core])
+    air_grid, air, wall = _airways(patient, voxel_mm)
+    low, high = (np.array([axis[end] for axis in (air_grid.x, air_grid.y, air_grid.z)]) for end in (0, -1))
+    _, hull = grid.window(low - 0.1 * voxel_mm, high + 0.1 * voxel_mm)
+    np.maximum(lungs[hull], -wall[:, : lungs[hull].shape[1]], out=lungs[hull])
     shadow = np.maximum(roots, _lid_distance(patient, centre))
     beneath = np.maximum(heart, _lid_distance(patient, part))
     lung = occupancy(lungs, voxel_mm)
@@ -139,7 +144,7 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
         "roots": Volume(centre, occupancy(shadow, voxel_mm)),
         "pericardium": Volume(part, occupancy(heart, voxel_mm)),
         "great_vessels": Volume(centre, occupancy(great, voxel_mm)),
-        "airway": Volume(centre, occupancy(air, voxel_mm)),
+        "airway": Volume(air_grid, occupancy(air, voxel_mm)),
         "below_domes": _below_domes(patient, grid, voxel_mm),
     }
     return volumes | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
@@ -171,8 +176,8 @@ def _thymus_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field
     return ellipsoid_distance(xyz, Ellipsoid((4 * wide, -52 * deep, 135 * tall), (width, 30 * deep, 70 * tall)))
 
 
-def _airways(patient: Patient, grid: Grid) -> tuple[Field, Field]:
-    """Signed distances to the air in trachea and main bronchi, and to their outer walls within the lungs."""
+def _airways(patient: Patient, voxel_mm: float) -> tuple[Grid, Field, Field]:
+    """A grid, and signed distances to the air in trachea and main bronchi, and to their outer walls within the lungs."""
     scale = np.array(patient.scale_xyz)
     thick = float(np.prod(scale) ** (1 / 3))
     push = -5 if patient.right_arch else 4
@@ -181,13 +186,15 @@ def _airways(patient: Patient, grid: Grid) -> tuple[Field, Field]:
         ([(1, 13, 146), (-18, 17, 124), (-34, 20, 106), (-44, 26, 84)], (7.5, 6.5, 5.5, 4.0)),
         ([(2, 13, 146), (22, 19, 122), (40, 23, 104), (50, 30, 84)], (7.0, 5.8, 4.8, 3.6)),
     )
+    low, high = (-58, -4, 70) * scale, (64, 42, 345) * scale
+    grid = make_grid(tuple(low), tuple(high), voxel_mm)
     air, wall = np.full(grid.shape, 50, np.float32), np.full(grid.shape, 50, np.float32)
     for points, radii in tubes:
         curve = smooth_curve(np.array(points, float) * scale, 4)
         radius = smooth_curve(np.array(radii, float)[:, None], 4)[:, 0] * thick
         unite_tube(air, grid, curve, radius)
         unite_tube(wall, grid, curve, radius + 1.6 * thick)
-    return air, wall
+    return grid, air, wall
 
 
 def _below_domes(patient: Patient, grid: Grid, voxel_mm: float) -> Volume:
@@ -198,8 +205,11 @@ def _below_domes(patient: Patient, grid: Grid, voxel_mm: float) -> Volume:
     return Volume(low, occupancy(inside, voxel_mm))
 
 
-def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
-    """The skin's outline, and what lies under the fat; breasts and arms are part of both, breasts mostly fat."""
+def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str, Volume]:
+    """The skin's outline, and what lies under the fat; breasts and arms are part of both, breasts mostly fat.
+
+    Raised arms, as for a lateral film, are left out.
+    """
     sx, sy, sz = patient.scale_xyz
     height = patient.lung_height_mm
     reach = 250 * sx + patient.fat_mm + 30
@@ -212,7 +222,7 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
     n = np.float32(2.4)
     torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
-    torso = unite_smoothly(torso, z - np.float32(0.93 * height), -80 * sx)
+    torso = unite_smoothly(torso, z - np.float32(1.0 * height), -60 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
     thick = (sx * sy) ** 0.5
@@ -232,7 +242,8 @@ def build_body(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
     inner = unite_smoothly(unite_smoothly(torso, shoulder, 30 * sx), unite_smoothly(neck, throat, 30 * sx), 35 * sx)
     inner = unite_smoothly(inner, pec, 25 * sx)
-    inner = unite_smoothly(inner, arm, 12 * sx)
+    if not arms_raised:
+        inner = unite_smoothly(inner, arm, 12 * sx)
     outer = inner - np.float32(patient.fat_mm)
     if patient.breast_scale > 0:
         size = patient.breast_scale * sx

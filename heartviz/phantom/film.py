@@ -42,7 +42,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
         contrast=float(np.exp(rng.normal(0, 0.12))),
         brightness=float(rng.normal(0, 0.12)),
         enhancement=float(rng.uniform(0.2, 0.7)),
-        grain=float(rng.uniform(0.004, 0.010)),
+        grain=float(rng.uniform(0.003, 0.007)),
         collimation=edges,
         marker=bool(rng.random() < 0.6),
         noise_seed=int(rng.integers(2**31)),

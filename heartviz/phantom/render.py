@@ -97,13 +97,13 @@ def _voxel_mm(beam: Beam) -> float:
 def _project_constant(patient: Patient, beam: Beam) -> dict[str, Field]:
     """Path lengths in mm of all that no lesion changes, and the points of the lungs' vessels left aside."""
     voxel = _voxel_mm(beam)
-    body = build_body(patient, BODY_VOXEL_RATIO * voxel)
+    body = build_body(patient, BODY_VOXEL_RATIO * voxel, arms_raised=beam.view == "lateral")
     scene = {name: _project(beam, volume) for name, volume in body.items()}
     scene["bubble"] = _project(beam, build_bubble(patient, voxel))
     scene["vertebrae"] = _project(beam, build_spine(patient, voxel))
     scene["cortical"] = np.zeros(beam.size, np.float32)
     scene["cancellous"] = 1.0 * scene["vertebrae"]
-    for pairs in build_bones(patient).values():
+    for pairs in build_bones(patient, arms_raised=beam.view == "lateral").values():
         for whole, inside in pairs:
             outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
             scene["cortical"] += np.maximum(outer - inner, 0)

@@ -44,11 +44,11 @@ def build_spine(patient: Patient, voxel_mm: float) -> Volume:
     return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
 
 
-def build_bones(patient: Patient) -> dict[str, list[tuple[Tubes, Tubes]]]:
+def build_bones(patient: Patient, arms_raised: bool) -> dict[str, list[tuple[Tubes, Tubes]]]:
     """Tubes of every bone and of the softer inside of each, by group."""
     return {
         "ribs": [_hollow(tubes, wall) for tubes, wall in _ribs(patient)],
-        "shoulders": [_hollow(tubes, wall) for tubes, wall in _shoulders(patient)],
+        "shoulders": [_hollow(tubes, wall) for tubes, wall in _shoulders(patient, arms_raised)],
         "spine": [_hollow(tubes, wall) for tubes, wall in _spine_edges(patient)],
         "sternum": [_hollow(tubes, wall) for tubes, wall in _sternum(patient)],
     }
@@ -56,6 +56,10 @@ def build_bones(patient: Patient) -> dict[str, list[tuple[Tubes, Tubes]]]:
 
 def _hollow(tubes: Tubes, wall_mm: float) -> tuple[Tubes, Tubes]:
     return tubes, tubes.scaled(np.maximum(tubes.radius_mm - wall_mm, 0.02))
+
+
+def _bar(start: np.ndarray, end: np.ndarray, radius_mm: float, tall: float = 1.0) -> Tubes:
+    return sample_curve(np.stack([start, end]), radius_mm, tall=tall)
 
 
 def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -96,7 +100,7 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
     return [(join(parts), 0.85 * thick)]
 
 
-def _shoulders(patient: Patient) -> list[tuple[Tubes, float]]:
+def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]:
     """Clavicles, shoulder blades turned off the lungs, upper arms."""
     scale = np.array(patient.scale_xyz)
     thick = float((scale[0] * scale[2]) ** 0.5)
@@ -152,12 +156,8 @@ def _shoulders(patient: Patient) -> list[tuple[Tubes, float]]:
                 np.array([23, 20, 11.5, 11]) * thick,
             )
         )
-    return [
-        (join(clavicles), 1.5 * thick),
-        (join(blades), 0.9 * thick),
-        (join(plates), 0.9 * thick),
-        (join(arms), 2.6 * thick),
-    ]
+    found = [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick)]
+    return found if arms_raised else [*found, (join(arms), 2.2 * thick)]
 
 
 def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -182,16 +182,13 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
             plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
-            pedicles.append(sample_curve(np.stack([base, base + (0, 12 * sy, 0)]), 4.2 * thick, tall=1.4))
-            tip = base + (side * 16 * sx, 14 * sy, 3 * sz)
-            processes.append(sample_curve(np.stack([base + (0, 10 * sy, 0), tip]), 3.4 * thick))
+            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 4.2 * thick, tall=1.4))
+            tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
+            processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
+            root = np.array([centre, 81 * sy, z - 6 * sz])
+            processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
         start = np.array([centre, 78 * sy, z])
-        processes.append(sample_curve(np.stack([start, start + (0, 24 * sy, -18 * sz)]), 2.8 * thick))
-        processes.append(
-            sample_curve(
-                np.stack([start + (-9 * sx, -2, 0), start + (0, 3, -6 * sz), start + (9 * sx, -2, 0)]), 3.2 * thick
-            )
-        )
+        processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
     return [(join(pedicles), 1.4 * thick), (join(plates), 0.3 * thick), (join(processes), 1.2 * thick)]
 
 

@@ -10,14 +10,26 @@ from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Points
 from heartviz.phantom.tubes import Tubes
 
-LEAVES = 900  # of one tree; a lung has two, arteries and veins
+LEAVES = 1500  # of one tree; a lung has two, arteries and veins
 LEAF_RADIUS_MM = (0.62, 0.52)
 # A vessel is as wide as the leaves it feeds: r = r_leaf * n^(1/3), so that r^3 is shared out at every branching.
 MURRAY_POWER = 1 / 3
 _STEP_MM = 0.7
 # Place and heading of each trunk in the left lung, adult mm: arteries to upper, middle and lower lung, then veins.
-_ARTERY_ROOTS = (((46, 12, 104), (0.45, 0.1, 0.9)), ((50, 16, 94), (0.9, -0.5, 0.1)), ((54, 24, 74), (0.3, 0.3, -1.0)))
-_VEIN_ROOTS = (((36, 4, 92), (0.5, -0.4, 0.8)), ((40, 8, 78), (0.8, -0.6, -0.2)), ((44, 26, 68), (0.75, 0.4, -0.5)))
+_ARTERY_ROOTS = (
+    ((44, 10, 106), (0.35, 0.1, 0.95)),
+    ((48, 4, 104), (0.8, -0.5, 0.5)),
+    ((51, 18, 94), (0.95, -0.1, 0.05)),
+    ((52, 22, 90), (0.5, 0.8, 0.1)),
+    ((54, 24, 74), (0.65, 0.1, -0.75)),
+    ((54, 26, 68), (0.2, 0.35, -0.95)),
+)
+_VEIN_ROOTS = (
+    ((36, 4, 94), (0.5, -0.4, 0.8)),
+    ((40, 4, 80), (0.9, -0.5, 0.0)),
+    ((44, 24, 70), (0.8, 0.35, -0.45)),
+    ((42, 28, 64), (0.4, 0.5, -0.8)),
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
     inside = (np.abs(candidates[:, 0]) ** 2.35 + np.abs(candidates[:, 1]) ** 2.35) < 0.93
     inside &= np.abs(x) > mediastinum_half_width(patient, y) + 6 * patient.scale_xyz[0]
     inside &= z > dome_height(patient, x.astype(np.float32), y.astype(np.float32)) + 4
-    inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.5))
+    inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.4))
     return np.stack([x, y, z], 1)[inside][:LEAVES]
 
 
@@ -87,7 +99,7 @@ def _grow(
         centre = np.stack([np.bincount(owner, leaves[:, k]) / count for k in range(3)], 1)
         radius = leaf_radius * count**MURRAY_POWER
         leaf = count == 1
-        share = np.where(leaf, 1.0, rng.uniform(0.28, 0.5, len(count)))[:, None]
+        share = np.where(leaf, 1.0, rng.uniform(0.2, 0.42, len(count)))[:, None]
         way = share * (centre - start)
         length = np.linalg.norm(way, axis=1, keepdims=True)
         end = start + way + np.where(leaf[:, None], 0, rng.normal(0, 1, way.shape) * (0.06 * length + 0.3))
