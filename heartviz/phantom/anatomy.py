@@ -20,7 +20,10 @@ from heartviz.phantom.shapes import (
 )
 
 # Half width of the lungs' outline over its largest, by height above the dome over the lung's height.
-_WIDTH_BY_HEIGHT = ((-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1), (0.97, 1.0, 1.0, 0.985, 0.93, 0.81, 0.71, 0.62, 0.50, 0.40))  # fmt: skip
+_WIDTH_BY_HEIGHT = (
+    (-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1),
+    (0.97, 1.0, 1.0, 0.985, 0.93, 0.81, 0.71, 0.62, 0.50, 0.40),
+)
 _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.90, 0.68, 0.52, 0.45))
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
 # Half width of what lies between the lungs by depth, adult mm.
@@ -110,6 +113,7 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     """Lungs, chambers, pericardium, great vessels, airways, the space under the domes, each on its grid."""
     grid = lungs_grid(patient, voxel_mm)
     lungs = cavity_distance(patient, grid)
+    cavity = occupancy(lungs, voxel_mm)
     aside = np.abs(grid.x)[None, :] - mediastinum_half_width(patient, grid.y)[:, None]
     np.maximum(lungs, -aside[:, None, :], out=lungs)
 
@@ -145,6 +149,7 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
         "pericardium": Volume(part, occupancy(heart, voxel_mm)),
         "great_vessels": Volume(centre, occupancy(great, voxel_mm)),
         "airway": Volume(air_grid, occupancy(air, voxel_mm)),
+        "cavity": Volume(grid, cavity),
         "below_domes": _below_domes(patient, grid, voxel_mm),
     }
     return volumes | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
@@ -177,7 +182,7 @@ def _thymus_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field
 
 
 def _airways(patient: Patient, voxel_mm: float) -> tuple[Grid, Field, Field]:
-    """A grid, and signed distances to the air in trachea and main bronchi, and to their outer walls within the lungs."""
+    """A grid, and signed distances to the air in trachea and main bronchi and to their outer walls."""
     scale = np.array(patient.scale_xyz)
     thick = float(np.prod(scale) ** (1 / 3))
     push = -5 if patient.right_arch else 4
@@ -213,7 +218,8 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     sx, sy, sz = patient.scale_xyz
     height = patient.lung_height_mm
     reach = 250 * sx + patient.fat_mm + 30
-    grid = make_grid((-reach, -1.4 * patient.half_depth_mm - 55, -0.95 * height), (reach, 1.4 * patient.half_depth_mm + 40, 1.55 * height), voxel_mm)  # fmt: skip
+    front, back = -1.4 * patient.half_depth_mm - 55, 1.4 * patient.half_depth_mm + 40
+    grid = make_grid((-reach, front, -0.95 * height), (reach, back, 1.55 * height), voxel_mm)
     x, y, z = grid.xyz()
     wall = _CHEST_WALL_MM * sx + patient.muscle_mm
     wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
@@ -226,7 +232,6 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     aside = np.abs(x)
     mirrored = (aside, y, z)
     thick = (sx * sy) ** 0.5
-    spread = patient.arm_spread_mm * sx
 
     def point(px: float, py: float, pz: float) -> np.ndarray:
         return np.array([px * sx, py * sy, pz * sz])
@@ -236,9 +241,8 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
     throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)
-    arm = capsule_distance(
-        mirrored, point(168, 4, 208), point(218, 6, 20) + (spread, 0, 0), 42 * thick + muscle, 36 * thick + muscle
-    )
+    elbow = point(218 + patient.arm_spread_mm, 6, 20)
+    arm = capsule_distance(mirrored, point(168, 4, 208), elbow, 42 * thick + muscle, 36 * thick + muscle)
     pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
     inner = unite_smoothly(unite_smoothly(torso, shoulder, 30 * sx), unite_smoothly(neck, throat, 30 * sx), 35 * sx)
     inner = unite_smoothly(inner, pec, 25 * sx)
@@ -248,19 +252,38 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     if patient.breast_scale > 0:
         size = patient.breast_scale * sx
         front = -(patient.half_depth_mm + wall + 0.5 * patient.fat_mm)
-        breast = ellipsoid_distance(mirrored, Ellipsoid((78 * sx, front, 22 * sz), (64 * size, 27 * size, 56 * size)))
-        gland = ellipsoid_distance(mirrored, Ellipsoid((78 * sx, front - 4, 16 * sz), (36 * size, 9 * size, 34 * size)))
+        low = Ellipsoid((76 * sx, front, 10 * sz), (58 * size, 25 * size, 44 * size))
+        high = Ellipsoid((74 * sx, front + 6, 50 * sz), (62 * size, 15 * size, 78 * size))
+        core = Ellipsoid((76 * sx, front - 3, 6 * sz), (34 * size, 8 * size, 30 * size))
+        breast = unite_smoothly(ellipsoid_distance(mirrored, low), ellipsoid_distance(mirrored, high), 40)
+        gland = ellipsoid_distance(mirrored, core)
         outer = unite_smoothly(outer, breast, 18)
         inner = np.minimum(inner, gland)
     return {"body": Volume(grid, occupancy(outer, voxel_mm)), "lean": Volume(grid, occupancy(inner, voxel_mm))}
 
 
-def build_bubble(patient: Patient, voxel_mm: float) -> Volume:
-    """Air in the stomach under the left dome, level below as in an upright patient."""
+def build_gas(patient: Patient, voxel_mm: float) -> Volume:
+    """Air in the stomach under the left dome, level below as in an upright patient, and a few bubbles of the bowel."""
     sx, sy, _ = patient.scale_xyz
+    rng = patient.child_rng(20)
     size = max(patient.bubble_mm, 1.0)
-    centre = (66 * sx, 2 * sy, -patient.dome_gap_mm - 0.62 * size - 12 * sx)
-    grid = make_grid(tuple(c - 1.6 * size for c in centre), tuple(c + 1.6 * size for c in centre), voxel_mm)
-    x, y, z = grid.xyz()
-    round_part = ellipsoid_distance((x, y, z), Ellipsoid(centre, (1.45 * size, 1.2 * size, 0.75 * size)))
-    return Volume(grid, occupancy(np.maximum(round_part, centre[2] - 0.35 * size - z), voxel_mm))
+    centre = np.array([62 * sx, 2 * sy, -patient.dome_gap_mm - 0.5 * size - 11 * sx]) + rng.normal(0, 4 * sx, 3) * (
+        1,
+        1,
+        0,
+    )
+    reach = 70 * sx
+    grid = make_grid(tuple(centre - (reach, reach, 1.3 * reach)), tuple(centre + (reach, reach, 0.5 * reach)), voxel_mm)
+    xyz = grid.xyz()
+    stretch = rng.uniform(0.8, 1.35, 4)
+    round_part = ellipsoid_distance(
+        xyz, Ellipsoid(tuple(centre), (1.15 * size * stretch[0], size, 0.62 * size * stretch[1]))
+    )
+    shift = centre + (0.7 * size * (stretch[2] - 1), 0, -0.25 * size)
+    second = ellipsoid_distance(xyz, Ellipsoid(tuple(shift), (0.9 * size, 0.8 * size, 0.7 * size * stretch[3])))
+    stomach = np.maximum(unite_smoothly(round_part, second, 0.5 * size), np.float32(centre[2] - 0.42 * size) - xyz[2])
+    for _ in range(int(rng.integers(0, 6))):
+        place = centre + rng.uniform((-0.5, -0.4, -1.1), (0.8, 0.4, -0.55)) * reach
+        radii = rng.uniform(5, 13, 3) * sx * (1.3, 1, 0.8)
+        stomach = unite_smoothly(stomach, ellipsoid_distance(xyz, Ellipsoid(tuple(place), tuple(radii))), 4)
+    return Volume(grid, occupancy(stomach, voxel_mm))

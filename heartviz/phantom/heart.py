@@ -43,9 +43,7 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
     lift = np.array([0.0, 0.0, 9.0 * patient.apex_lift])
     conus = np.array([26.0 - 12 * patient.bay, -44.0, 82.0])
     return {
-        "ra": [
-            Ellipsoid(tuple(np.array([-12.0, -18.0, 46.0]) - (27 * (ra - 1) * 0.9, 0, -4 * (ra - 1))), (27 * ra, 30 * ra, 42 * ra))
-        ],
+        "ra": [Ellipsoid((-12 - 24 * (ra - 1), -18.0, 46 + 4 * (ra - 1)), (27 * ra, 30 * ra, 42 * ra))],
         "rv": [
             Ellipsoid(tuple(rv_centre + lift), (long_rv, 27 * rv, 31 * rv), tuple(rv_axis)),
             Ellipsoid(tuple(conus), (16 * (1 - 0.4 * patient.bay), 17, 27)),
@@ -102,7 +100,8 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
     left = np.array([arch_side, 1.0, 1.0])
 
     def make(points: object, radii: object, gain: float) -> Vessel:
-        return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), smooth_curve(np.array(radii, float)[:, None], 5)[:, 0] * thick * gain)  # fmt: skip
+        radius = smooth_curve(np.array(radii, float)[:, None], 5)[:, 0]
+        return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), radius * thick * gain)
 
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
     arch = [(4, -3, 163), (16, 12, 161), (23, 25, 149), (22, 33, 131)]
@@ -127,7 +126,7 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         "superior_vena_cava": make([(-20, -14, 185), (-22, -15, 150), (-24, -14, 90)], (8.5, 9, 9.5), 1.0),
         "inferior_vena_cava": make([(-20, -8, 30), (-18, 0, 0), (-14, 6, -40)], (11, 11, 11), 1.0),
         "brachiocephalic": make([(-20, -14, 178), (-12, -12, 200), (-16, -8, 225), (-24, -4, 250)], (9, 7, 7, 7), 1.0),
-        "subclavian": make([(18 * arch_side, 4, 165), (20 * arch_side, 6, 190), (22 * arch_side, 4, 220), (32 * arch_side, 0, 252)], (9, 7, 7, 6), 1.0),
+        "subclavian": make(np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)]) * left, (9, 7, 7, 6), 1.0),
         "left_veins": make([(28, 24, 78), (44, 28, 74), (58, 32, 64)], (7.5, 6, 4.5), 0.5 * (1 + hilar)),
         "right_veins": make([(-18, 22, 76), (-34, 24, 70), (-50, 28, 60)], (8, 6.5, 4.5), 0.5 * (1 + hilar)),
     }  # fmt: skip

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from heartviz.phantom.anatomy import Volume, build_body, build_bubble, build_chest
+from heartviz.phantom.anatomy import Volume, build_body, build_gas, build_chest
 from heartviz.phantom.attenuation import transmit
 from heartviz.phantom.film import Exposure, draw_exposure, expose
 from heartviz.phantom.lesions import Lesion, apply_lesion
@@ -21,7 +21,10 @@ from heartviz.records import BoolMask, FloatImage
 CHAMBERS = ("ra", "rv", "la", "lv")
 HEART_PATH_MM = 5.0
 LUNG_PATH_MM = 6.0
+MEDIASTINUM_PATH_MM = 42.0  # of an adult
 BODY_VOXEL_RATIO = 2.6
+# Mineral of a vertebral body beside the cancellous bone of attenuation.py: about 150 mg/cm^3 beside 220.
+SPONGIOSA_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,10 @@ def _project_constant(patient: Patient, beam: Beam) -> dict[str, Field]:
     voxel = _voxel_mm(beam)
     body = build_body(patient, BODY_VOXEL_RATIO * voxel, arms_raised=beam.view == "lateral")
     scene = {name: _project(beam, volume) for name, volume in body.items()}
-    scene["bubble"] = _project(beam, build_bubble(patient, voxel))
+    scene["bubble"] = _project(beam, build_gas(patient, voxel))
     scene["vertebrae"] = _project(beam, build_spine(patient, voxel))
     scene["cortical"] = np.zeros(beam.size, np.float32)
-    scene["cancellous"] = 1.0 * scene["vertebrae"]
+    scene["cancellous"] = np.float32(SPONGIOSA_SHARE) * scene["vertebrae"]
     for pairs in build_bones(patient, arms_raised=beam.view == "lateral").values():
         for whole, inside in pairs:
             outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
@@ -134,10 +137,10 @@ def _project_changing(patient: Patient, beam: Beam, scene: dict[str, Field]) -> 
         "cortical": scene["cortical"],
         "cancellous": scene["cancellous"],
     }
-    return transmit(tissues), _make_masks(beam, paths)
+    return transmit(tissues), _make_masks(beam, paths, MEDIASTINUM_PATH_MM * patient.scale_xyz[1])
 
 
-def _make_masks(beam: Beam, paths: dict[str, Field]) -> dict[str, BoolMask]:
+def _make_masks(beam: Beam, paths: dict[str, Field], depth_mm: float) -> dict[str, BoolMask]:
     """Masks from path lengths: shadows, and the lungs as far as nothing solid ends them."""
     heart = _largest(paths["heart"] + paths["roots"] > HEART_PATH_MM)
     masks = {"heart": heart, "great_vessels": paths["great_vessels"] > HEART_PATH_MM}
@@ -146,8 +149,9 @@ def _make_masks(beam: Beam, paths: dict[str, Field]) -> dict[str, BoolMask]:
         lungs = paths["left_lung"] + paths["right_lung"] > LUNG_PATH_MM
         nothing = np.zeros_like(lungs)
         return masks | {"left_lung": nothing, "right_lung": nothing, "lungs": lungs}
-    ends = heart | (paths["pericardium"] > HEART_PATH_MM) | masks["great_vessels"] & (paths["great_vessels"] > 14)
-    ends |= paths["below_domes"] > 14
+    # What lies between the lungs shows as their edge where it is about as deep as a great vessel behind the other.
+    between = paths["cavity"] - paths["left_lung"] - paths["right_lung"]
+    ends = heart | (paths["pericardium"] > HEART_PATH_MM) | (between > depth_mm) | (paths["below_domes"] > 14)
     for side in ("left_lung", "right_lung"):
         masks[side] = _largest((paths[side] > LUNG_PATH_MM) & ~ends)
     masks["lungs"] = masks["left_lung"] | masks["right_lung"]

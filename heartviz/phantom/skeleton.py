@@ -126,6 +126,7 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
         corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
         socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
+        up = np.array([0.0, 0.0, 18.0])
         inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
         outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)
         spine = smooth_curve(
@@ -136,15 +137,9 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             sample_curve(outer, np.linspace(3.4, 1.6, len(outer)) * thick),
             sample_curve(spine, 3.0 * thick),
         ]
+        blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
         blades.append(
-            sample_curve(
-                smooth_curve(np.array([socket + (0, 0, 18), socket, socket - (2, -3, 22)]) * mirror), 5 * thick
-            )
-        )
-        blades.append(
-            sample_curve(
-                smooth_curve(np.array([socket + (-4, 0, 14), (142, 10, 224), (150, -6, 214)]) * mirror), 5 * thick
-            )
+            sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
         )
         for share in np.linspace(0.04, 0.96, 36):
             thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.15, 0.9, 0.45)) * thick
@@ -182,14 +177,14 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
             plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
-            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 4.2 * thick, tall=1.4))
+            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 3.6 * thick, tall=1.4))
             tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
             processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
             root = np.array([centre, 81 * sy, z - 6 * sz])
             processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
         start = np.array([centre, 78 * sy, z])
         processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
-    return [(join(pedicles), 1.4 * thick), (join(plates), 0.3 * thick), (join(processes), 1.2 * thick)]
+    return [(join(pedicles), 0.9 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
 
 
 def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:
