@@ -28,8 +28,8 @@ _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.9
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
 # Half width of what lies between the lungs by depth, adult mm.
 _MEDIASTINUM_BY_DEPTH = (
-    (-95, -72, -58, -40, -20, 5, 22, 36, 48, 62, 80, 100),
-    (3, 3.5, 6, 16, 24, 25, 21, 15.5, 14, 15.5, 18, 25),
+    (-96, -90, -80, -66, -52, -40, -20, 5, 22, 36, 48, 58, 66, 74, 82, 90, 100),
+    (34, 20, 10, 5, 8, 15, 23, 25, 22, 17, 15.5, 17, 21, 29, 42, 58, 84),
 )
 _ROUNDNESS = 2.35
 _CHEST_WALL_MM = 11.0
@@ -273,13 +273,15 @@ def build_gas(patient: Patient, voxel_mm: float) -> Volume:
         0,
     )
     reach = 70 * sx
-    grid = make_grid(tuple(centre - (reach, reach, 1.3 * reach)), tuple(centre + (reach, reach, 0.5 * reach)), voxel_mm)
+    grid = make_grid(
+        tuple(centre - reach * np.array([1, 1, 1.3])), tuple(centre + reach * np.array([1, 1, 0.5])), voxel_mm
+    )
     xyz = grid.xyz()
     stretch = rng.uniform(0.8, 1.35, 4)
     round_part = ellipsoid_distance(
         xyz, Ellipsoid(tuple(centre), (1.15 * size * stretch[0], size, 0.62 * size * stretch[1]))
     )
-    shift = centre + (0.7 * size * (stretch[2] - 1), 0, -0.25 * size)
+    shift = centre + size * np.array([0.7 * (stretch[2] - 1), 0, -0.25])
     second = ellipsoid_distance(xyz, Ellipsoid(tuple(shift), (0.9 * size, 0.8 * size, 0.7 * size * stretch[3])))
     stomach = np.maximum(unite_smoothly(round_part, second, 0.5 * size), np.float32(centre[2] - 0.42 * size) - xyz[2])
     for _ in range(int(rng.integers(0, 6))):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from heartviz.phantom.shapes import Field
 
-# Density in g/cm^3 and per cent of weight of each element. Source: ICRU Report 44 (1989), table 4.2, adult tissues; lung at
-# 0.20, the 0.26 of quiet breathing less the vessels, drawn apart, and a deep breath.
+# Density in g/cm^3 and per cent of weight of each element. Source: ICRU Report 44 (1989), table 4.2, adult tissues;
+# lung at 0.20: the 0.26 of quiet breathing after a deep breath and without its vessels, which are drawn apart.
 _ELEMENTS = ("H", "C", "N", "O", "Na", "Mg", "P", "S", "Cl", "K", "Ca", "Fe")
 TISSUES = MappingProxyType(
     {

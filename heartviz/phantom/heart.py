@@ -35,24 +35,24 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
     # The apex points left, forwards and down; turning it up is a turn about the depth axis.
     down = np.deg2rad(-36.0) + turn
     axis = np.array([0.80 * np.cos(down), -0.52, 0.80 * np.sin(down)])
-    pivot = np.array([14.0, -14.0, 47.0])
+    pivot = np.array([14.0, -3.0, 47.0])
     long_lv, long_rv = 54 * lv, 52 * rv
     lv_centre = pivot + axis * (0.66 * long_lv) + (2, 2, 0)
     rv_axis = np.array([0.86 * np.cos(down + 0.26), -0.36, 0.86 * np.sin(down + 0.26)])
-    rv_centre = np.array([14.0, -44.0, 17.0]) + (5 * (rv - 1), -18 * (rv - 1), 0) + rv_axis * 34 * (rv - 1)
+    rv_centre = np.array([14.0, -42.0, 17.0]) + (5 * (rv - 1), -18 * (rv - 1), 0) + rv_axis * 34 * (rv - 1)
     lift = np.array([0.0, 0.0, 9.0 * patient.apex_lift])
     conus = np.array([26.0 - 12 * patient.bay, -44.0, 82.0])
     return {
-        "ra": [Ellipsoid((-12 - 24 * (ra - 1), -18.0, 46 + 4 * (ra - 1)), (27 * ra, 30 * ra, 42 * ra))],
+        "ra": [Ellipsoid((-12 - 24 * (ra - 1), -18.0, 46 + 4 * (ra - 1)), (27 * ra, 34 * ra, 42 * ra))],
         "rv": [
-            Ellipsoid(tuple(rv_centre + lift), (long_rv, 27 * rv, 31 * rv), tuple(rv_axis)),
+            Ellipsoid(tuple(rv_centre + lift), (long_rv, 32 * rv, 31 * rv), tuple(rv_axis)),
             Ellipsoid(tuple(conus), (16 * (1 - 0.4 * patient.bay), 17, 27)),
         ],
         "la": [
-            Ellipsoid((8.0, 17.0 + 14 * (la - 1), 76.0 + 6 * (la - 1)), (37 * la, 21 * la, 26 * la)),
+            Ellipsoid((8.0, 17.0 + 14 * (la - 1), 76.0 + 6 * (la - 1)), (37 * la, 24 * la, 26 * la)),
             Ellipsoid((40.0 + 16 * (la - 1) - 8 * patient.bay, -8.0, 76.0), (14 * la, 15 * la, 18 * la)),  # appendage
         ],
-        "lv": [Ellipsoid(tuple(lv_centre + lift), (long_lv, 34 * lv, 35 * lv), tuple(axis))],
+        "lv": [Ellipsoid(tuple(lv_centre + lift), (long_lv, 38 * lv, 35 * lv), tuple(axis))],
     }  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
     arch = [(4, -3, 163), (16, 12, 161), (23, 25, 149), (22, 33, 131)]
     descending = [(18 + unfold, 36, 110), (15 + unfold, 36, 70), (10, 36, 20), (3, 35, -40), (0, 34, -100)]
+    subclavian = np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)])
     out = 4 * (trunk - 1)
     return {
         "ascending_aorta": make(ascending, (14, 15, 15, 13.5), wide * (0.5 + 0.5 * knob)),
@@ -126,7 +127,7 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         "superior_vena_cava": make([(-20, -14, 185), (-22, -15, 150), (-24, -14, 90)], (8.5, 9, 9.5), 1.0),
         "inferior_vena_cava": make([(-20, -8, 30), (-18, 0, 0), (-14, 6, -40)], (11, 11, 11), 1.0),
         "brachiocephalic": make([(-20, -14, 178), (-12, -12, 200), (-16, -8, 225), (-24, -4, 250)], (9, 7, 7, 7), 1.0),
-        "subclavian": make(np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)]) * left, (9, 7, 7, 6), 1.0),
+        "subclavian": make(subclavian * left, (9, 7, 7, 6), 1.0),
         "left_veins": make([(28, 24, 78), (44, 28, 74), (58, 32, 64)], (7.5, 6, 4.5), 0.5 * (1 + hilar)),
         "right_veins": make([(-18, 22, 76), (-34, 24, 70), (-50, 28, 60)], (8, 6.5, 4.5), 0.5 * (1 + hilar)),
     }  # fmt: skip

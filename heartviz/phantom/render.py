@@ -6,7 +6,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from heartviz.phantom.anatomy import Volume, build_body, build_gas, build_chest
+from heartviz.phantom.anatomy import Volume, build_body, build_chest, build_gas
 from heartviz.phantom.attenuation import transmit
 from heartviz.phantom.film import Exposure, draw_exposure, expose
 from heartviz.phantom.lesions import Lesion, apply_lesion

@@ -133,8 +133,8 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror
         )
         blades += [
-            sample_curve(inner, 1.9 * thick),
-            sample_curve(outer, np.linspace(3.4, 1.6, len(outer)) * thick),
+            sample_curve(inner, np.linspace(1.5, 1.0, len(inner)) * thick),
+            sample_curve(outer, np.linspace(2.6, 1.2, len(outer)) * thick),
             sample_curve(spine, 3.0 * thick),
         ]
         blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
@@ -142,7 +142,7 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
         )
         for share in np.linspace(0.04, 0.96, 36):
-            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.15, 0.9, 0.45)) * thick
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.3, 1.1, 0.5)) * thick
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
         arms.append(
