@@ -1,0 +1,291 @@
+"""The large smooth structures of a patient, body to bronchi, as fields of occupancy on grids."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heartviz.phantom.heart import chamber_distances, heart_distance, place_great_vessels
+from heartviz.phantom.patient import Patient
+from heartviz.phantom.shapes import (
+    Ellipsoid,
+    Field,
+    Grid,
+    capsule_distance,
+    ellipsoid_distance,
+    make_grid,
+    occupancy,
+    smooth_curve,
+    unite_smoothly,
+    unite_tube,
+)
+
+# Half width of the lungs' outline over its largest, by height above the dome over the lung's height.
+_WIDTH_BY_HEIGHT = (
+    (-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1),
+    (0.97, 1.0, 1.0, 0.985, 0.93, 0.81, 0.71, 0.62, 0.50, 0.40),
+)
+_DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.90, 0.68, 0.52, 0.45))
+_BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
+# Half width of what lies between the lungs by depth, adult mm.
+_MEDIASTINUM_BY_DEPTH = (
+    (-96, -90, -80, -66, -52, -40, -20, 5, 22, 36, 48, 58, 66, 74, 82, 90, 100),
+    (34, 20, 10, 5, 8, 15, 23, 25, 22, 17, 15.5, 17, 21, 29, 42, 58, 84),
+)
+_ROUNDNESS = 2.35
+_CHEST_WALL_MM = 11.0
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Occupancy 0..1 of one structure on its grid."""
+
+    grid: Grid
+    occupied: Field
+
+
+def half_width(patient: Patient, z: np.ndarray) -> np.ndarray:
+    """Half width in mm of the space that holds the lungs, at heights z in mm."""
+    return patient.half_width_mm * np.interp(z / patient.lung_height_mm, *_WIDTH_BY_HEIGHT)
+
+
+def half_depth(patient: Patient, z: np.ndarray) -> np.ndarray:
+    """Half depth in mm of the space that holds the lungs, at heights z in mm."""
+    return patient.half_depth_mm * np.interp(z / patient.lung_height_mm, *_DEPTH_BY_HEIGHT)
+
+
+def back_shift(patient: Patient, z: np.ndarray) -> np.ndarray:
+    """How far behind y = 0 the middle of the space that holds the lungs lies, mm."""
+    return patient.scale_xyz[1] * np.interp(z / patient.lung_height_mm, *_BACK_SHIFT_BY_HEIGHT)
+
+
+def dome_height(patient: Patient, x: Field, y: Field) -> Field:
+    """Height in mm of the diaphragm at x and y: two domes, the left one lower, steep towards the ribs."""
+    wide, deep, tall = patient.scale_xyz
+    right = x < 0
+    across = np.where(right, -x, x) / np.float32(wide)
+    outward = across - np.float32(56)
+    sideways = np.where(outward > 0, outward / 84, outward / 120)
+    forward = y / np.float32(deep) + np.float32(14)
+    lengthways = np.where(forward > 0, forward / 94, forward / 96)
+    far = sideways**2 + lengthways**2
+    top = np.where(right, 0, -patient.dome_gap_mm)
+    fall = np.float32(tall**0.5 * 40 / patient.dome_flatness**0.5) * (0.75 * far + 0.4 * far**3)
+    return (top - fall).astype(np.float32)
+
+
+_RING = (half_width, half_depth, back_shift)
+
+
+def lungs_grid(patient: Patient, voxel_mm: float) -> Grid:
+    """The grid that holds both lungs."""
+    wide, deep, tall = patient.half_width_mm, patient.half_depth_mm, patient.lung_height_mm
+    return make_grid((-wide - 4, -deep - 2, -0.46 * tall), (wide + 4, deep + 16, tall + 3), voxel_mm)
+
+
+def ring_distance(patient: Patient, grid: Grid) -> Field:
+    """Signed distance to what the ribs enclose, without end above and below."""
+    x, y, _ = grid.xyz()
+    wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in _RING)
+    n = np.float32(_ROUNDNESS)
+    sideways, lengthways = (np.abs(x) / wide) ** n, (np.abs(y - shift) / deep) ** n
+    return (sideways + (lengthways - 1)) * (deep / n)
+
+
+def cavity_distance(patient: Patient, grid: Grid) -> Field:
+    """Signed distance to the space of both pleurae above the diaphragm, mediastinum included."""
+    x, y, z = grid.xyz()
+    distance = ring_distance(patient, grid)
+    sx, sy, sz = patient.scale_xyz
+    apex = patient.lung_height_mm - sz * (
+        0.0125 * ((np.abs(x) - 46 * sx) / sx) ** 2 + 0.009 * ((y - 14 * sy) / sy) ** 2
+    )
+    np.maximum(distance, 0.7 * (z - apex.astype(np.float32)), out=distance)
+    return np.maximum(distance, 0.75 * (dome_height(patient, x, y) - z), out=distance)
+
+
+def mediastinum_half_width(patient: Patient, y: Field) -> Field:
+    """Half width in mm, by depth, of what lies between the lungs where no heart or vessel widens it."""
+    wide, deep, _ = patient.scale_xyz
+    return (wide * np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)).astype(np.float32)
+
+
+def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
+    """Lungs, chambers, pericardium, great vessels, airways, the space under the domes, each on its grid."""
+    grid = lungs_grid(patient, voxel_mm)
+    lungs = cavity_distance(patient, grid)
+    cavity = occupancy(lungs, voxel_mm)
+    aside = np.abs(grid.x)[None, :] - mediastinum_half_width(patient, grid.y)[:, None]
+    np.maximum(lungs, -aside[:, None, :], out=lungs)
+
+    part, place = _heart_window(patient, grid)
+    chambers = chamber_distances(patient, part)
+    heart = heart_distance(chambers)
+    if patient.thymus_mm > 0:
+        lungs = np.maximum(lungs, -_thymus_distance(patient, grid.xyz()))
+    lungs[place] = np.maximum(lungs[place], -heart)
+
+    vessels = place_great_vessels(patient)
+    centre, core = _middle_window(patient, grid)
+    great, roots = np.full(centre.shape, 50, np.float32), np.full(centre.shape, 50, np.float32)
+    for name, vessel in vessels.items():
+        unite_tube(great, centre, vessel.points, vessel.radii)
+        if name in ("ascending_aorta", "pulmonary_trunk", "superior_vena_cava"):
+            unite_tube(roots, centre, vessel.points, vessel.radii)
+    np.maximum(lungs[core], -great, out=lungs[core])
+
+    air_grid, air, wall = _airways(patient, voxel_mm)
+    low, high = (np.array([axis[end] for axis in (air_grid.x, air_grid.y, air_grid.z)]) for end in (0, -1))
+    _, hull = grid.window(low - 0.1 * voxel_mm, high + 0.1 * voxel_mm)
+    np.maximum(lungs[hull], -wall[:, : lungs[hull].shape[1]], out=lungs[hull])
+    shadow = np.maximum(roots, _lid_distance(patient, centre))
+    beneath = np.maximum(heart, _lid_distance(patient, part))
+    lung = occupancy(lungs, voxel_mm)
+    middle = int(np.searchsorted(grid.x, 0.0))
+    volumes = {
+        "right_lung": Volume(Grid(grid.x[:middle], grid.y, grid.z, voxel_mm), lung[:, :, :middle]),
+        "left_lung": Volume(Grid(grid.x[middle:], grid.y, grid.z, voxel_mm), lung[:, :, middle:]),
+        "heart": Volume(part, occupancy(beneath, voxel_mm)),
+        "roots": Volume(centre, occupancy(shadow, voxel_mm)),
+        "pericardium": Volume(part, occupancy(heart, voxel_mm)),
+        "great_vessels": Volume(centre, occupancy(great, voxel_mm)),
+        "airway": Volume(air_grid, occupancy(air, voxel_mm)),
+        "cavity": Volume(grid, cavity),
+        "below_domes": _below_domes(patient, grid, voxel_mm),
+    }
+    return volumes | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
+
+
+def _heart_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:
+    grown = max(patient.ra_scale, patient.rv_scale, patient.la_scale, patient.lv_scale) ** 0.4 * patient.heart_scale
+    scale = np.array(patient.scale_xyz) * max(grown, 0.8)
+    return grid.window(np.array([-75, -110, -60]) * scale, np.array([130, 70, 140]) * scale)
+
+
+def _middle_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:
+    """The part of the grid that holds great vessels and airways."""
+    reach = 75 * patient.scale_xyz[0] * max(1.0, patient.heart_scale**0.5)
+    return grid.window(np.array([-reach, -1e3, -1e3]), np.array([reach, 1e3, 1e3]))
+
+
+def _lid_distance(patient: Patient, grid: Grid) -> Field:
+    """Signed distance to all below the line across the great vessels that closes the heart in the SCR database."""
+    x, _, z = grid.xyz()
+    wide, _, tall = patient.scale_xyz
+    height = np.float32(104 * tall * min(patient.heart_scale, 1.25) ** 0.5)
+    return z - height - np.float32(0.12 * tall / wide) * x
+
+
+def _thymus_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field:
+    wide, deep, tall = patient.scale_xyz
+    width = wide * 22 + patient.thymus_mm
+    return ellipsoid_distance(xyz, Ellipsoid((4 * wide, -52 * deep, 135 * tall), (width, 30 * deep, 70 * tall)))
+
+
+def _airways(patient: Patient, voxel_mm: float) -> tuple[Grid, Field, Field]:
+    """A grid, and signed distances to the air in trachea and main bronchi and to their outer walls."""
+    scale = np.array(patient.scale_xyz)
+    thick = float(np.prod(scale) ** (1 / 3))
+    push = -5 if patient.right_arch else 4
+    tubes = (
+        ([(0, 6, 340), (1, 7, 250), (push * 0.7, 10, 180), (push * 0.5, 13, 146)], (8.5, 8.5, 8.5, 9.0)),
+        ([(1, 13, 146), (-18, 17, 124), (-34, 20, 106), (-44, 26, 84)], (7.5, 6.5, 5.5, 4.0)),
+        ([(2, 13, 146), (22, 19, 122), (40, 23, 104), (50, 30, 84)], (7.0, 5.8, 4.8, 3.6)),
+    )
+    low, high = (-58, -4, 70) * scale, (64, 42, 345) * scale
+    grid = make_grid(tuple(low), tuple(high), voxel_mm)
+    air, wall = np.full(grid.shape, 50, np.float32), np.full(grid.shape, 50, np.float32)
+    for points, radii in tubes:
+        curve = smooth_curve(np.array(points, float) * scale, 4)
+        radius = smooth_curve(np.array(radii, float)[:, None], 4)[:, 0] * thick
+        unite_tube(air, grid, curve, radius)
+        unite_tube(wall, grid, curve, radius + 1.6 * thick)
+    return grid, air, wall
+
+
+def _below_domes(patient: Patient, grid: Grid, voxel_mm: float) -> Volume:
+    """What lies under the domes and beside the spine within the ribs: it ends the lung that is seen from the front."""
+    low, _ = grid.window(np.array([-1e3, -1e3, -1e3]), np.array([1e3, 1e3, 0.03 * patient.lung_height_mm]))
+    x, y, z = low.xyz()
+    inside = np.maximum(ring_distance(patient, low), z - dome_height(patient, x, y))
+    return Volume(low, occupancy(inside, voxel_mm))
+
+
+def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str, Volume]:
+    """The skin's outline, and what lies under the fat; breasts and arms are part of both, breasts mostly fat.
+
+    Raised arms, as for a lateral film, are left out.
+    """
+    sx, sy, sz = patient.scale_xyz
+    height = patient.lung_height_mm
+    reach = 250 * sx + patient.fat_mm + 30
+    front, back = -1.4 * patient.half_depth_mm - 55, 1.4 * patient.half_depth_mm + 40
+    grid = make_grid((-reach, front, -0.95 * height), (reach, back, 1.55 * height), voxel_mm)
+    x, y, z = grid.xyz()
+    wall = _CHEST_WALL_MM * sx + patient.muscle_mm
+    wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
+    wide = wide - 0.05 * sx * np.clip(-grid.z - 60, 0, None)
+    deep = half_depth(patient, np.minimum(grid.z, 0.72 * height)) + wall * 0.9
+    wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
+    n = np.float32(2.4)
+    torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
+    torso = unite_smoothly(torso, z - np.float32(1.0 * height), -60 * sx)
+    aside = np.abs(x)
+    mirrored = (aside, y, z)
+    thick = (sx * sy) ** 0.5
+
+    def point(px: float, py: float, pz: float) -> np.ndarray:
+        return np.array([px * sx, py * sy, pz * sz])
+
+    muscle = patient.muscle_mm - 11 * sx
+    shoulder = capsule_distance(mirrored, point(30, 8, 215), point(160, 4, 206), 66 * thick, 50 * thick + muscle)
+    neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
+    throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
+    throat = np.maximum(throat, np.float32(0.85 * height) - z)
+    elbow = point(218 + patient.arm_spread_mm, 6, 20)
+    arm = capsule_distance(mirrored, point(168, 4, 208), elbow, 42 * thick + muscle, 36 * thick + muscle)
+    pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
+    inner = unite_smoothly(unite_smoothly(torso, shoulder, 30 * sx), unite_smoothly(neck, throat, 30 * sx), 35 * sx)
+    inner = unite_smoothly(inner, pec, 25 * sx)
+    if not arms_raised:
+        inner = unite_smoothly(inner, arm, 12 * sx)
+    outer = inner - np.float32(patient.fat_mm)
+    if patient.breast_scale > 0:
+        size = patient.breast_scale * sx
+        front = -(patient.half_depth_mm + wall + 0.5 * patient.fat_mm)
+        low = Ellipsoid((76 * sx, front, 10 * sz), (58 * size, 25 * size, 44 * size))
+        high = Ellipsoid((74 * sx, front + 6, 50 * sz), (62 * size, 15 * size, 78 * size))
+        core = Ellipsoid((76 * sx, front - 3, 6 * sz), (34 * size, 8 * size, 30 * size))
+        breast = unite_smoothly(ellipsoid_distance(mirrored, low), ellipsoid_distance(mirrored, high), 40)
+        gland = ellipsoid_distance(mirrored, core)
+        outer = unite_smoothly(outer, breast, 18)
+        inner = np.minimum(inner, gland)
+    return {"body": Volume(grid, occupancy(outer, voxel_mm)), "lean": Volume(grid, occupancy(inner, voxel_mm))}
+
+
+def build_gas(patient: Patient, voxel_mm: float) -> Volume:
+    """Air in the stomach under the left dome, level below as in an upright patient, and a few bubbles of the bowel."""
+    sx, sy, _ = patient.scale_xyz
+    rng = patient.child_rng(20)
+    size = max(patient.bubble_mm, 1.0)
+    centre = np.array([62 * sx, 2 * sy, -patient.dome_gap_mm - 0.5 * size - 11 * sx]) + rng.normal(0, 4 * sx, 3) * (
+        1,
+        1,
+        0,
+    )
+    reach = 70 * sx
+    grid = make_grid(
+        tuple(centre - reach * np.array([1, 1, 1.3])), tuple(centre + reach * np.array([1, 1, 0.5])), voxel_mm
+    )
+    xyz = grid.xyz()
+    stretch = rng.uniform(0.8, 1.35, 4)
+    round_part = ellipsoid_distance(
+        xyz, Ellipsoid(tuple(centre), (1.15 * size * stretch[0], size, 0.62 * size * stretch[1]))
+    )
+    shift = centre + size * np.array([0.7 * (stretch[2] - 1), 0, -0.25])
+    second = ellipsoid_distance(xyz, Ellipsoid(tuple(shift), (0.9 * size, 0.8 * size, 0.7 * size * stretch[3])))
+    stomach = np.maximum(unite_smoothly(round_part, second, 0.5 * size), np.float32(centre[2] - 0.42 * size) - xyz[2])
+    for _ in range(int(rng.integers(0, 6))):
+        place = centre + rng.uniform((-0.5, -0.4, -1.1), (0.8, 0.4, -0.55)) * reach
+        radii = rng.uniform(5, 13, 3) * sx * (1.3, 1, 0.8)
+        stomach = unite_smoothly(stomach, ellipsoid_distance(xyz, Ellipsoid(tuple(place), tuple(radii))), 4)
+    return Volume(grid, occupancy(stomach, voxel_mm))

@@ -1,0 +1,200 @@
+"""The bones as tubes: ribs, clavicles, shoulder blades, arms, sternum and the spine's edges."""
+
+import numpy as np
+
+from heartviz.phantom.anatomy import Volume, back_shift, half_depth, half_width
+from heartviz.phantom.patient import Patient
+from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
+from heartviz.phantom.tubes import Tubes, join, sample_curve
+
+# Last angle of each rib's bone, degrees, before its cartilage.
+_RIB_ENDS_DEG = (-50, -54, -56, -54, -51, -47, -42, -36, -30, -24, 10, 38)
+_ROUNDNESS = 2.35
+
+
+def vertebra_pitch(patient: Patient) -> float:
+    """Height in mm of a vertebra with its disc."""
+    return 24.0 * patient.scale_xyz[2]
+
+
+def spine_x(patient: Patient, z: np.ndarray) -> np.ndarray:
+    """Sideways bend of the spine in mm at heights z."""
+    return patient.scoliosis_mm * np.sin(np.pi * np.asarray(z) / patient.lung_height_mm)
+
+
+def build_spine(patient: Patient, voxel_mm: float) -> Volume:
+    """Vertebral bodies, waisted and parted by discs."""
+    sx, sy, sz = patient.scale_xyz
+    height, pitch = patient.lung_height_mm, vertebra_pitch(patient)
+    grid = make_grid((-34 * sx, 26 * sy, -0.95 * height), (34 * sx, 80 * sy, 1.5 * height), voxel_mm)
+    x, y, z = grid.xyz()
+    centre = spine_x(patient, grid.z)[None, :, None].astype(np.float32)
+    phase = ((z - height) / np.float32(pitch)) % 1.0  # 0.5 in the middle of a body
+    from_middle = np.abs(phase - 0.5) * 2
+    size = (
+        np.interp(grid.z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12))[None, :, None].astype(np.float32) * sx
+    )
+    waist = 1 - 0.11 * (1 - from_middle**2)
+    across = (
+        ((np.abs(x - centre) / (size * waist)) ** 2.6 + (np.abs(y - 53 * sy) / (size * 0.86 * waist)) ** 2.6 - 1)
+        * size
+        / 2.6
+    )
+    disc = (from_middle - 0.80) * np.float32(pitch / 2)
+    return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
+
+
+def build_bones(patient: Patient, arms_raised: bool) -> dict[str, list[tuple[Tubes, Tubes]]]:
+    """Tubes of every bone and of the softer inside of each, by group."""
+    return {
+        "ribs": [_hollow(tubes, wall) for tubes, wall in _ribs(patient)],
+        "shoulders": [_hollow(tubes, wall) for tubes, wall in _shoulders(patient, arms_raised)],
+        "spine": [_hollow(tubes, wall) for tubes, wall in _spine_edges(patient)],
+        "sternum": [_hollow(tubes, wall) for tubes, wall in _sternum(patient)],
+    }
+
+
+def _hollow(tubes: Tubes, wall_mm: float) -> tuple[Tubes, Tubes]:
+    return tubes, tubes.scaled(np.maximum(tubes.radius_mm - wall_mm, 0.02))
+
+
+def _bar(start: np.ndarray, end: np.ndarray, radius_mm: float, tall: float = 1.0) -> Tubes:
+    return sample_curve(np.stack([start, end]), radius_mm, tall=tall)
+
+
+def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
+    """Twelve pairs: from the spine backwards and out, round the flank, forwards and down to their cartilage."""
+    sx, sy, sz = patient.scale_xyz
+    rng = patient.child_rng(1)
+    height, pitch = patient.lung_height_mm, vertebra_pitch(patient)
+    thick = (sx * sz) ** 0.5 * patient.bone_gain**0.25
+    parts = []
+    for number in range(12):
+        head_z = height + 6 * sz - number * pitch
+        for side in (-1, 1):
+            wobble = rng.normal(0, 1, 4)
+            end = np.deg2rad(_RIB_ENDS_DEG[number] + 2 * wobble[0])
+            angles = np.linspace(np.deg2rad(80), end, 22)
+            tilt = patient.rib_tilt * (0.8 + 0.03 * number) * (1 + 0.05 * wobble[1])
+            depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / _ROUNDNESS)
+            breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
+            # The fall follows the rib's depth; the chest is narrower where the rib is higher.
+            # Flat along the back, steep round the flank and forwards.
+            fall = np.clip(0.95 - depth, 0, None)
+            z = head_z + 2 * sz - tilt * 92 * sz * (0.55 * fall + 0.42 * fall**1.7) - 6 * sz * breadth**2
+            if number == 0:
+                z = head_z - 0.30 * 92 * sz * (0.92 - depth)
+            y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
+            x = (half_width(patient, z) + 3.5 * sx) * breadth
+            root = np.array([[13 * sx, 58 * sy, head_z + 1 * sz], [24 * sx, 70 * sy, head_z + 3 * sz]])
+            curve = np.concatenate([root, np.stack([x, y, z], 1)])
+            curve = smooth_curve(curve * (side, 1, 1), 5)
+            curve[:, 0] += spine_x(patient, curve[:, 2]) * np.clip(1 - np.abs(curve[:, 0]) / (80 * sx), 0, 1)
+            share = np.linspace(0, 1, len(curve))
+            radius = (
+                thick
+                * (0.85 if number in (0, 10, 11) else 1)
+                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
+            )
+            parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
+    return [(join(parts), 0.85 * thick)]
+
+
+def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]:
+    """Clavicles, shoulder blades turned off the lungs, upper arms."""
+    scale = np.array(patient.scale_xyz)
+    thick = float((scale[0] * scale[2]) ** 0.5)
+    rng = patient.child_rng(2)
+    lift = rng.normal(0, 4)
+    clavicles, blades, plates, arms = [], [], [], []
+    for side in (-1, 1):
+        tilt = rng.normal(0, 2)
+        mirror = scale * (side, 1, 1)
+        clavicle = [
+            (16, -62, 192),
+            (34, -66, 201 + 0.3 * lift),
+            (70, -58, 209 + lift),
+            (108, -34, 219 + lift + tilt),
+            (148, -12, 225 + lift + tilt),
+        ]
+        clavicles.append(
+            sample_curve(
+                smooth_curve(np.array(clavicle) * mirror),
+                np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick,
+            )
+        )
+        move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
+        corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
+        socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
+        up = np.array([0.0, 0.0, 18.0])
+        inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
+        outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)
+        spine = smooth_curve(
+            np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror
+        )
+        blades += [
+            sample_curve(inner, np.linspace(1.5, 1.0, len(inner)) * thick),
+            sample_curve(outer, np.linspace(2.6, 1.2, len(outer)) * thick),
+            sample_curve(spine, 3.0 * thick),
+        ]
+        blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
+        blades.append(
+            sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
+        )
+        for share in np.linspace(0.04, 0.96, 36):
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.3, 1.1, 0.5)) * thick
+            plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
+        head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
+        arms.append(
+            sample_curve(
+                np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror,
+                np.array([23, 20, 11.5, 11]) * thick,
+            )
+        )
+    found = [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick)]
+    return found if arms_raised else [*found, (join(arms), 2.2 * thick)]
+
+
+def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
+    """Pedicles and end plates, spinous and transverse processes of each vertebra."""
+    sx, sy, sz = patient.scale_xyz
+    pitch, thick = vertebra_pitch(patient), (sx * sz) ** 0.5
+    pedicles, plates, processes = [], [], []
+    turn = np.linspace(0, 2 * np.pi, 17)
+    for number in range(-4, 19):
+        z = patient.lung_height_mm - (number + 0.5) * pitch
+        centre = float(spine_x(patient, z))
+        size = float(np.interp(z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12)))
+        for edge in (-0.41, 0.41):
+            ring = np.stack(
+                [
+                    centre + sx * size * np.cos(turn),
+                    53 * sy + 0.86 * sx * size * np.sin(turn),
+                    0 * turn + z + edge * pitch,
+                ],
+                1,
+            )
+            plates.append(sample_curve(ring, 0.7 * thick))
+        for side in (-1, 1):
+            base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
+            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 3.6 * thick, tall=1.4))
+            tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
+            processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
+            root = np.array([centre, 81 * sy, z - 6 * sz])
+            processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
+        start = np.array([centre, 78 * sy, z])
+        processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
+    return [(join(pedicles), 0.9 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
+
+
+def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:
+    """Manubrium and body as a plate of upright tubes."""
+    sx, sy, sz = patient.scale_xyz
+    depth = half_depth(patient, np.array([195.0, 110, 30]) * sz) + 5 * sy
+    front = back_shift(patient, np.array([195.0, 110, 30]) * sz) - depth * np.array([0.94, 0.98, 0.98])
+    parts = []
+    for place in np.linspace(-1, 1, 9):
+        x = place * sx * np.array([22.0, 14, 17])
+        curve = np.stack([x, front, np.array([198.0, 110, 30]) * sz], 1)
+        parts.append(sample_curve(smooth_curve(curve, 8), 4.2 * sy))
+    return [(join(parts), 0.5 * sy)]
