@@ -1,13 +1,15 @@
-"""Command line: `python -m heartviz analyze FILE... --out DIR`, and `audit FOLDER --labels CSV --out FILE`."""
+"""Command line: `python -m heartviz analyze FILE... --out DIR`, `audit FOLDER --labels CSV --out FILE`, `phantom`."""
 
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from heartviz.errors import HeartvizError
+from heartviz.phantom import KINDS, VIEWS
 from heartviz.records import TASK_CLASSES
 from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
 
@@ -47,6 +49,30 @@ def _audit(options: argparse.Namespace) -> int:
     write_html(audit, options.out)
     print(f"{introduce(audit)} {options.out}")
     return 1 if audit.refused else 0
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    from heartviz.phantom_files import Order, read_gray_quantiles, write_films
+
+    if options.out.exists() and not options.out.is_dir():
+        print(f"heartviz: {options.out} is a file; --out needs a folder.", file=sys.stderr)
+        return 2
+    order = Order(
+        count=options.count,
+        kinds=tuple(options.kinds),
+        view=options.view,
+        severity=options.severity,
+        seed=options.seed,
+        out=options.out,
+        size_px=options.size,
+        ages=None if options.ages is None else tuple(options.ages),
+        file_format=options.format,
+        like=None if options.like is None else read_gray_quantiles(options.like),
+    )
+    with tqdm(total=order.count, unit="film") as bar:
+        table = write_films(order, options.processes, lambda done: bar.update(done - bar.n))
+    print(f"{order.count} drawn films, none of a patient: {table}")
+    return 0
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -111,12 +137,51 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--method", nargs="+", choices=list(METHOD_WORDS), default=[DEFAULT_METHOD], help="maps; the first is drawn"
     )
     audit.set_defaults(run=_audit)
+    _add_phantom(commands)
     for each in (command, audit):
         each.add_argument("--weights", metavar="auto|local|hub|PATH", help="overrides HEARTVIZ_WEIGHTS")
     options = parser.parse_args(argv)
+    if options.command == "phantom" and options.ages and options.ages[0] > options.ages[1]:
+        parser.error("--ages wants the lower age first")
     if options.command == "analyze" and options.target_class and options.target_class not in TASK_CLASSES[options.task]:
         parser.error(f"--target-class of {options.task} must be one of {', '.join(TASK_CLASSES[options.task])}")
     return options
+
+
+def _add_phantom(commands) -> None:
+    phantom = commands.add_parser("phantom", help="draw chest films from three-dimensional anatomy, with masks")
+    phantom.add_argument("--count", type=_positive, default=1, metavar="N", help="how many films (default: 1)")
+    phantom.add_argument(
+        "--class", dest="kinds", nargs="+", choices=KINDS, default=["Normal"], help="one class, or several in turn"
+    )
+    phantom.add_argument("--view", choices=VIEWS, default="pa", help="default: pa")
+    phantom.add_argument(
+        "--severity", type=_share, metavar="S", help="0 to 1; by default one drawn from 0.35 to 1 for each film"
+    )
+    phantom.add_argument("--seed", type=int, default=0, metavar="K", help="the same seed draws the same bytes")
+    phantom.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets films, masks and labels.csv")
+    phantom.add_argument("--size", type=_size, default=512, metavar="PX", help="side of the film (default: 512)")
+    phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="16 bit PNG, or DICOM")
+    phantom.add_argument("--ages", type=_age, nargs=2, metavar=("LOW", "HIGH"), help="years; by default adults")
+    phantom.add_argument("--like", type=Path, metavar="FOLDER", help="gray values as of the films in this folder")
+    phantom.add_argument("--processes", type=_positive, default=os.cpu_count() or 1, metavar="N")
+    phantom.set_defaults(run=_phantom)
+
+
+def _number(text: str, kind: type, low: float, high: float, words: str):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text}: give {words}")
+    return value
+
+
+_positive = partial(_number, kind=int, low=1, high=1_000_000, words="a whole number from 1 on")
+_size = partial(_number, kind=int, low=64, high=2048, words="64 to 2048 px")
+_share = partial(_number, kind=float, low=0, high=1, words="0 to 1")
+_age = partial(_number, kind=float, low=0, high=100, words="0 to 100 years")
 
 
 def _folder_names(paths: list[Path]) -> list[str]:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each level may import its own and those before it.
 LEVELS = [
     {"errors", "records"},
-    {"radiograph", "dicom", "gray", "codestream", "preprocess", "masks", "models", "phantom", "words"},
+    {"radiograph", "dicom", "dicom_writer", "gray", "codestream", "preprocess", "masks", "models", "phantom", "words"},
     {"manifest", "weights"},
     {"segment", "classify", "gate"},
     {"attribution", "interventions"},
@@ -19,7 +19,7 @@ LEVELS = [
     {"cue_trial"},
     {"audit"},
     {"plots"},
-    {"report"},
+    {"report", "phantom_files"},
     {"audit_report"},
     {"ui"},
     {"__main__"},
@@ -31,7 +31,8 @@ DOORS = {
     "captum": {"attribution"},
     "zennit": {"attribution"},
     "huggingface_hub": {"weights", "train/export"},
-    "pydicom": {"radiograph", "dicom"},
+    "pydicom": {"radiograph", "dicom", "dicom_writer"},
+    "xraydb": {"phantom"},
     "h5py": {"train/hdf5", "train/hdf5_writer"},
     "cv2": {
         "radiograph",
@@ -44,6 +45,7 @@ DOORS = {
         "plots",
         "report",
         "phantom",
+        "phantom_files",
         "train",
     },
 }
@@ -60,6 +62,7 @@ NO_TORCH = {
     "report",
     "ui",
     "phantom",
+    "phantom_files",
 }
 
 
