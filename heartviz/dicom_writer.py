@@ -53,6 +53,7 @@ def write_drawn_dicom(
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
+    dataset.WindowCenter, dataset.WindowWidth = 32768, 65536
     dataset.LossyImageCompression = "00"
     dataset.PixelData = np.round(np.clip(pixels, 0, 1) * 65535).astype("<u2").tobytes()
     stream = io.BytesIO()
