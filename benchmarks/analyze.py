@@ -87,7 +87,7 @@ def seconds_of(run: Callable[[], object]) -> float:
 
 def time_start() -> float:
     """Seconds from starting Python to models that are loaded and the app's page built, in a new process."""
-    code = "import app; from heartviz.ui import build_demo; build_demo(app.make_engine(app.load_models()))"
+    code = "import app; app.build_demo(app.make_engine(app.load_models()))"
     return seconds_of(
         lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[1])
     )

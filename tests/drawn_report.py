@@ -281,5 +281,5 @@ class FakeCompute:
             self.draw_deletion,
             lambda: cards,
             lambda: self.tables,
-            try_cue=getattr(self, "try_cue", None),
+            **{name: getattr(self, name, None) for name in ("try_cue", "turn_knobs", "draw_knob_curve")},
         )

@@ -15,13 +15,14 @@ LEVELS = [
     {"attribution", "interventions"},
     {"measure", "bayes", "paper_results", "shortcut_results"},
     {"asking"},
-    {"pipeline", "experiment", "live_head"},
+    {"pipeline", "experiment", "live_head", "knobs"},
     {"cue_trial"},
     {"audit"},
     {"plots"},
     {"report", "phantom_files"},
     {"audit_report"},
     {"ui"},
+    {"demo"},
     {"__main__"},
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -215,10 +215,13 @@ def test_model_cards_come_from_the_manifest():
     assert cards["new"].trained_on == "x"
 
 
+NAMES = ["Analyze", "Experiment", "Turn the knobs", "Shortcut", "Results", "About"]
+
+
 def test_there_is_no_tab_without_a_page(demo):
     tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == [name for name, _ in PAGES] == ["Analyze", "Experiment", "Shortcut", "Results", "About"]
-    assert PAGES[4][1] is build_about_page
+    assert tabs == [name for name, _ in PAGES] == NAMES
+    assert PAGES[-1][1] is build_about_page
 
 
 def test_privacy_settings():
@@ -253,8 +256,8 @@ def test_all_model_events_wait_in_one_queue(demo):
     # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
     # each of these nine and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
     # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
-    # with page and experiment made anew.
-    assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8)
+    # with page and experiment made anew. Knobs: tab, four sliders, age, marker, disease, question, patient twice, curve.
+    assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
 

@@ -1,6 +1,7 @@
 """Drawn anatomy: radiographs whose every pixel is known, made from nothing but numbers."""
 
 from heartviz.phantom.chest import draw_chest
+from heartviz.phantom.film import Exposure, draw_exposure
 from heartviz.phantom.lesions import KINDS, Lesion, apply_lesion, draw_lesion, make_lesion
 from heartviz.phantom.patient import VIEWS, Patient, draw_patient
 from heartviz.phantom.render import Film, render_film
@@ -8,11 +9,13 @@ from heartviz.phantom.render import Film, render_film
 __all__ = [
     "KINDS",
     "VIEWS",
+    "Exposure",
     "Film",
     "Lesion",
     "Patient",
     "apply_lesion",
     "draw_chest",
+    "draw_exposure",
     "draw_lesion",
     "draw_patient",
     "make_lesion",

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from heartviz.knobs import KNOBS, KnobCurve
 from heartviz.records import ARMS, REGIONS, Arm, DeletionCurves, DimCurve, Explanation
 from heartviz.words import METHOD_WORDS
 
@@ -85,6 +86,34 @@ def plot_dim_curve(curve: DimCurve) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
         xaxis={"range": [-0.03, 1.03], "gridcolor": GRID_COLOUR, "title": {"text": "Gray outside the heart, times"}},
         yaxis={"range": [-3, 103], "gridcolor": GRID_COLOUR, "title": {"text": "Percent"}},
+    )  # fmt: skip
+    figure.update_xaxes(**_STILL)
+    figure.update_yaxes(**_STILL)
+    return figure
+
+
+def plot_knob_curve(curve: KnobCurve) -> go.Figure:
+    """Probability of the class against one knob of the drawn anatomy, all models, and the cardiothoracic ratio."""
+    figure = go.Figure()
+    for arm in ARMS:
+        figure.add_scatter(
+            name=ARM_NAMES[arm], x=curve.values, y=100 * curve.probability[arm], mode="lines+markers",
+            line={"color": ARM_COLOURS[arm], "width": 2.5}, marker={"size": 7},
+            hovertemplate="%{x:.2g}: %{y:.0f} %<extra>" + ARM_NAMES[arm] + "</extra>",
+        )  # fmt: skip
+    figure.add_scatter(
+        name="Cardiothoracic ratio x 100", x=curve.values, y=100 * curve.ratios, mode="lines",
+        line={"color": "#ffffff", "width": 1.5, "dash": "dot"},
+        hovertemplate="%{x:.2g}: ratio %{customdata:.2f}<extra></extra>", customdata=curve.ratios,
+    )  # fmt: skip
+    figure.update_layout(
+        height=400, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 40, "b": 4},
+        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
+        title={"text": f"n = 1 drawn patient, {len(curve.values)} films", "font": {"size": 13}, "x": 0},
+        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
+        xaxis={"gridcolor": GRID_COLOUR, "title": {"text": KNOBS[curve.knob].label}},
+        yaxis={"range": [-3, 103], "gridcolor": GRID_COLOUR, "title": {"text": f"Says {curve.target_class}, percent"}},
     )  # fmt: skip
     figure.update_xaxes(**_STILL)
     figure.update_yaxes(**_STILL)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heartviz.cue_trial import CueTrial
 from heartviz.interventions.catalogue import Donor
+from heartviz.knobs import KnobCurve, Settings
 from heartviz.live_head import LiveFeatures, LiveRun
 from heartviz.paper_results import ResultTable
 from heartviz.records import (
@@ -49,6 +50,8 @@ class Engine:
     those of heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables
     as measured again, `shortcut()` what planted shortcuts did, or None. `live()` gives the features that live
     heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is that of heartviz.cue_trial.
+    `turn_knobs(settings, task, target_class)` and `draw_knob_curve(settings, task, target_class, knob, progress)` ask
+    about drawn patients as heartviz.knobs does.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -65,4 +68,6 @@ class Engine:
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None
     live: Callable[[], LiveFeatures | None] = lambda: None
+    turn_knobs: Callable[[Settings, str, str], Report] | None = None
+    draw_knob_curve: Callable[[Settings, str, str, str, Progress], KnobCurve] | None = None
     try_cue: Callable[[LiveRun, LiveFeatures, Radiograph, Segmentation], CueTrial] | None = None

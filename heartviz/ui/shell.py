@@ -10,6 +10,7 @@ from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
 from heartviz.ui.engine import Engine
 from heartviz.ui.experiment import build_experiment_page
+from heartviz.ui.knobs import build_knobs_page
 from heartviz.ui.results import build_results_page
 from heartviz.ui.session import Session, open_session
 from heartviz.ui.shortcut import build_shortcut_page
@@ -17,6 +18,7 @@ from heartviz.ui.shortcut import build_shortcut_page
 PAGES: tuple[tuple[str, Callable[[Engine, Session, gr.Tab], None]], ...] = (
     ("Analyze", build_analyze_page),
     ("Experiment", build_experiment_page),
+    ("Turn the knobs", build_knobs_page),
     ("Shortcut", build_shortcut_page),
     ("Results", build_results_page),
     ("About", build_about_page),

@@ -1,0 +1,40 @@
+"""The pages given what they can have computed: the one place where ui and models meet."""
+
+from heartviz.cue_trial import try_cue
+from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
+from heartviz.knobs import ask_about_drawing, draw_knob_curve
+from heartviz.live_head import read_live_features
+from heartviz.paper_results import read_all_results
+from heartviz.pipeline import add_controls, analyze, explain, read_layers
+from heartviz.radiograph import load_radiograph
+from heartviz.shortcut_results import read_shortcut_results
+from heartviz.ui import Engine
+from heartviz.ui.cards import describe_models
+from heartviz.weights import Models
+
+
+def make_engine(models: Models) -> Engine:
+    """What the pages can have computed, by these models."""
+    return Engine(
+        load=load_radiograph,
+        analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
+            radiograph, models, task=task, target_class=target_class, gradient_for=gradient_for, progress=progress
+        ),
+        explain=lambda report, *chosen: explain(report, models, *chosen),
+        add_controls=lambda report, progress: add_controls(report, models, progress),
+        read_layers=lambda report, task, layer: read_layers(report, models, task, layer),
+        experiment=lambda report, name, *chosen: run_experiment(report, models, name, *chosen),
+        take_donor=lambda radiograph: take_donor(radiograph, models),
+        draw_dim_curve=lambda report: draw_dim_curve(report, models),
+        replace_heart=lambda report, heart_mask: replace_heart(report, models, heart_mask),
+        draw_deletion=lambda report: draw_deletion(report, models),
+        describe=lambda: describe_models(models.manifest),
+        results=read_all_results,
+        shortcut=read_shortcut_results,
+        turn_knobs=lambda settings, *asked: ask_about_drawing(settings, models, *asked),
+        draw_knob_curve=lambda settings, task, target_class, knob, progress: draw_knob_curve(
+            settings, models, task, target_class, knob, tell=progress
+        ),
+        live=read_live_features,
+        try_cue=lambda run, live, radiograph, segmentation: try_cue(run, live, models, radiograph, segmentation),
+    )
