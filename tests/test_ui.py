@@ -256,7 +256,7 @@ def test_all_model_events_wait_in_one_queue(demo):
     # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
     # each of these nine and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
     # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
-    # with page and experiment made anew. Knobs: tab, four sliders, age, marker, disease, question, patient twice, curve.
+    # with page and experiment made anew. Knobs: tab, sliders, age, marker, disease, question, patient twice; curve.
     assert len(events) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in events} == {("model", 1)}
 
