@@ -2,9 +2,10 @@
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from heartviz.audit.anatomy import GRID
-from heartviz.audit.records import Audit
+from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.audit.summary import AuditSummary
 from heartviz.bayes import predict_values
 from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, GRID_COLOUR, TEXT_COLOUR
@@ -127,10 +128,20 @@ def plot_mean_map(summary: AuditSummary, arm: Arm, cluster: int | None = None) -
         drawn = np.stack([film.maps[arm] for film in audit.films if film.maps[arm].any()])
         mean, count = drawn[of.clusters.labels == cluster].mean(axis=0), int((of.clusters.labels == cluster).sum())
         what = f"Cluster {cluster + 1}"
-    top = GRID * GRID * max(float(each.mean_map.max()) for each in summary.arms.values())
-    figure = _figure(f"{what}, n = {count} films", height=380)
+    top = max(float(each.mean_map.max()) for each in summary.arms.values())
+    return _draw_map(audit, mean, top, f"{what}, n = {count} films")
+
+
+def plot_film_map(audit: Audit, film: AuditedFilm, arm: Arm) -> go.Figure:
+    """One film's map on the mean anatomy, in times an even map, on a scale of its own."""
+    values = film.maps[arm]
+    return _draw_map(audit, values, float(values.max()), f"{ARM_NAMES[arm]}, line {film.line}; a scale of its own")
+
+
+def _draw_map(audit: Audit, values: NDArray[np.float32], top: float, title: str) -> go.Figure:
+    figure = _figure(title, height=380)
     figure.add_heatmap(
-        z=GRID * GRID * mean, colorscale="Inferno", zmin=0, zmax=top, zsmooth="best",
+        z=GRID * GRID * values, colorscale="Inferno", zmin=0, zmax=GRID * GRID * top, zsmooth="best",
         colorbar={"title": {"text": "times even"}, "thickness": 10}, hovertemplate="%{z:.1f} times even<extra></extra>",
     )  # fmt: skip
     for masks, colour in ((audit.mean_lungs, "#b9c7d2"), (audit.mean_heart, "#40e0d0")):
