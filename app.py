@@ -8,6 +8,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from heartviz import analyze, load_models
+from heartviz.audit import read_shipped
 from heartviz.errors import HeartvizError
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment
 from heartviz.paper_results import read_paper_results
@@ -36,6 +37,7 @@ def make_engine(models: Models) -> Engine:
         describe=lambda: describe_models(models.manifest),
         results=read_paper_results,
         shortcut=read_shortcut_results,
+        audit=read_shipped,
     )
 
 

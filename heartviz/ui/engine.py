@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from heartviz.audit import Audit
 from heartviz.paper_results import ResultTable
 from heartviz.records import Arm, DeletionCurves, DimCurve, Experiment, Explanation, GradientFor, Radiograph, Report
 from heartviz.shortcut_results import ShortcutResults
@@ -34,7 +35,7 @@ class Engine:
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength)`,
     `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are those of
     heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables as
-    measured again, `shortcut()` what planted shortcuts did, or None.
+    measured again, `shortcut()` what planted shortcuts did, or None, `audit(task)` an audit of many films, or None.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -49,3 +50,4 @@ class Engine:
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None
+    audit: Callable[[str], Audit | None] = lambda task: None
