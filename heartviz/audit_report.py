@@ -189,7 +189,7 @@ def _cluster_section(summary: AuditSummary, arm: Arm) -> Section:
     sizes = [int((clusters.labels == cluster).sum()) for cluster in range(clusters.count)]
     goes_with = summary.arms[arm].clusters_follow
     follow = [name for name, value in goes_with.items() if value >= FOLLOWS]
-    told = ", ".join(f"{name} {value:.2f}" for name, value in goes_with.items())
+    told = ", ".join(f"{name} {max(0.0, value):.2f}" for name, value in goes_with.items())
     warning = (
         f"They go with the films' {' and '.join(follow)}: if that should not show in a map, it is a shortcut."
         if follow

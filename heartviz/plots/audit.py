@@ -52,7 +52,7 @@ def plot_reliability(summary: AuditSummary) -> go.Figure:
             },
             name=f"{ARM_NAMES[arm]}: off by {100 * of.calibration_error:.1f} points on average",
         )  # fmt: skip
-    figure.update_xaxes(title_text="Probability of ill that the model gives", **_PERCENT)
+    figure.update_xaxes(title_text="Probability of ill", **_PERCENT)
     figure.update_yaxes(title_text="Share that is ill", **_PERCENT)
     return figure
 
@@ -96,7 +96,7 @@ def plot_groups(summary: AuditSummary) -> go.Figure:
         tickvals=list(range(len(rows))), ticktext=[" ".join((label, f"({group})")) for label, group in rows],
         autorange="reversed", automargin=True,
     )  # fmt: skip
-    figure.update_xaxes(title_text="Right answers (diamond: the model's worst group)", **_PERCENT)
+    figure.update_xaxes(title_text="Right answers (diamond: worst)", **_PERCENT)
     return figure
 
 
@@ -105,7 +105,7 @@ def plot_heart_shares(audit: Audit) -> go.Figure:
     figure = _figure(f"n = {len(audit.films)} films; line: the heart's share of the picture", height=440)
     for arm in ARMS:
         named = [
-            (METHOD_WORDS[method].label, film.heart_shares[method][arm])
+            (_break(METHOD_WORDS[method].label), film.heart_shares[method][arm])
             for method in audit.methods
             for film in audit.films
         ]
@@ -212,6 +212,11 @@ def plot_predictive_value(summary: AuditSummary) -> go.Figure:
 def _positive(summary: AuditSummary, arm: Arm, prevalence: float) -> float:
     of = summary.arms[arm]
     return 100 * predict_values(of.sensitivity.share, of.specificity.share, prevalence).positive
+
+
+def _break(label: str) -> str:
+    """A long name in two lines, so that it fits under its boxes on a phone."""
+    return label.replace(" (", "<br>(").replace(", ", ",<br>")
 
 
 def _figure(title: str, height: int = 420) -> go.Figure:
