@@ -29,24 +29,35 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from heartviz.audit import audit_films, read_labels
+    from heartviz.audit import AuditFile, audit_films, make_key, read_audit, read_labels
     from heartviz.audit_report import introduce, write_html
     from heartviz.weights import load_models
 
-    if options.out.is_dir() or not os.access(options.out if options.out.exists() else options.out.parent, os.W_OK):
+    places = [options.out.parent, *([options.out] if options.out.exists() else [])]
+    if options.out.is_dir() or not all(os.access(place, os.W_OK) for place in places):
         print(f"heartviz: --out {options.out} can't be written: give a file in an existing folder.", file=sys.stderr)
         return 2
     task, films = read_labels(options.labels, options.folder)
     models = load_models(options.weights)
-    with tqdm(total=len(films), unit="film") as bar:
+    part = options.out.with_name(f"{options.out.name}.part")
+    key = make_key(options.labels.read_bytes(), str(options.folder.resolve()), models.sha256, task, options.method)
+    with AuditFile(part, key, task, options.method, models.sha256) as file, tqdm(total=len(films), unit="film") as bar:
 
         def tell(done: float, words: str) -> None:
             bar.update(round(done * len(films)) - bar.n)
 
-        audit = audit_films(films, models, task, options.method, tell)
+        if file.done:
+            bar.write(f"{len(file.done)} films were audited before: going on with the rest.", file=sys.stderr)
+        try:
+            audit_films(films, models, task, options.method, tell, done=file.done, keep=file.keep)
+        except KeyboardInterrupt:
+            bar.write(f"Stopped: the same command goes on from {part.name}.", file=sys.stderr)
+            return 130
+    audit = read_audit(part)
     for line, reason in audit.refused.items():
         print(f"line {line}: not audited: {reason}", file=sys.stderr)
     write_html(audit, options.out)
+    part.unlink()
     print(f"{introduce(audit)} {options.out}")
     return 1 if audit.refused else 0
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from heartviz.audit import Audit, AuditSummary, summarise
+from heartviz.audit import Audit, AuditedFilm, AuditSummary, summarise
 from heartviz.audit.summary import ArmSummary, Rate
 from heartviz.bayes import predict_values
 from heartviz.plots import audit as figures
@@ -18,15 +19,20 @@ from heartviz.words import METHOD_WORDS
 
 # A cluster that goes with something this much (adjusted mutual information) is pointed at.
 FOLLOWS = 0.2
+OUTLIERS_TITLE = "Least like the others"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of an audit: heading, sentences with the numbers of its figures, and the figures (plotly)."""
+    """One part of an audit: heading, sentences with the numbers of its figures, and the figures (plotly).
+
+    `outliers` are films that stand out, each with the figure of its map, to be shown when chosen.
+    """
 
     title: str
     says: str
     figures: Sequence
+    outliers: Sequence[tuple[str, Any]] = ()
 
 
 def list_sections(summary: AuditSummary) -> list[Section]:
@@ -52,7 +58,7 @@ def list_sections(summary: AuditSummary) -> list[Section]:
             "and thorax lie over each other. Turquoise: the heart, gray: the lungs, where half of the films have them.",
             [figures.plot_mean_map(summary, arm) for arm in ARMS],
         ),
-        *(Section(f"Kinds of maps: {ARM_NAMES[arm]}", *_cluster_parts(summary, arm)) for arm in arms),
+        *(_cluster_section(summary, arm) for arm in arms),
         Section(
             "What an answer is worth",
             "A film called ill is ill more seldom the rarer illness is among those filmed (Bayes' rule): move the "
@@ -95,31 +101,45 @@ _STYLE = (
     "padding:24px}section{background:#151c22;border:1px solid #26323a;border-radius:12px;padding:16px 20px;"
     "margin:18px 0}h1,h2{line-height:1.2}.device{background:#221e13;border:1px solid #4b4027;color:#ffe2a8;"
     "border-radius:10px;padding:10px 14px}.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));"
-    "gap:16px}figure{margin:0;min-width:0;overflow:hidden}"
+    "gap:16px}figure{margin:0;min-width:0;overflow:hidden}h3{font-size:16px;margin:18px 0 4px}details{border-top:1px "
+    "solid #26323a}summary{cursor:pointer;padding:10px 0}details figure{max-width:560px}:focus-visible{outline:2px "
+    "solid #40e0d0}"
 )
 
 
-# Figures are drawn while the page is still being read, and rows narrow when the next one comes.
-_FIT = "<script>addEventListener('load',()=>dispatchEvent(new Event('resize')))</script>"
+# Figures are drawn while the page is still being read, and rows narrow when the next one comes; those in an outlier's
+# fold are drawn while it is shut.
+_FIT = (
+    "<script>{const fit=()=>dispatchEvent(new Event('resize'));addEventListener('load',fit);"
+    "addEventListener('toggle',fit,true)}</script>"
+)
 
 
 def _section_html(section: Section, first: bool) -> str:
     drawn = "".join(
-        f"<figure role='img' aria-label='{escape(section.title, quote=True)}: "
-        f"{escape(figure.layout.title.text or '', quote=True)}'>"
-        + figure.to_html(
-            full_html=False,
-            include_plotlyjs=first and not number,
-            default_width="100%",
-            config={"displayModeBar": False, "responsive": True},
-        )
-        + "</figure>"
+        _figure_html(section.title, figure, with_plotly=first and not number)
         for number, figure in enumerate(section.figures)
     )
-    return (
-        f"<section><h2>{escape(section.title)}</h2><p>{escape(section.says)}</p>"
-        f"<div class='row'>{drawn}</div></section>"
+    folds = "".join(
+        f"<details><summary>{escape(name)}</summary>{_figure_html(name, figure)}</details>"
+        for name, figure in section.outliers
     )
+    return (
+        f"<section><h2>{escape(section.title)}</h2><p>{escape(section.says)}</p><div class='row'>{drawn}</div>"
+        + (f"<h3>{OUTLIERS_TITLE}</h3>{folds}" if folds else "")
+        + "</section>"
+    )
+
+
+def _figure_html(title: str, figure: Any, with_plotly: bool = False) -> str:
+    name = escape(f"{title}: {figure.layout.title.text or ''}", quote=True)
+    drawn = figure.to_html(
+        full_html=False,
+        include_plotlyjs=with_plotly,
+        default_width="100%",
+        config={"displayModeBar": False, "responsive": True},
+    )
+    return f"<figure role='img' aria-label='{name}'>{drawn}</figure>"
 
 
 def _each(summary: AuditSummary, say) -> str:
@@ -161,25 +181,34 @@ def _shares_words(audit: Audit) -> str:
     return f"The heart covers {100 * chance:.0f} % of the picture. {'; '.join(said)} of the map in it."
 
 
-def _cluster_parts(summary: AuditSummary, arm: Arm) -> tuple[str, list]:
-    of = summary.arms[arm]
-    if of.clusters is None:
-        return "Too few maps for clusters.", []
+def _cluster_section(summary: AuditSummary, arm: Arm) -> Section:
+    title, clusters = f"Kinds of maps: {ARM_NAMES[arm]}", summary.arms[arm].clusters
+    if clusters is None:
+        return Section(title, "Too few maps for clusters.", [])
     films = [film for film in summary.audit.films if film.maps[arm].any()]
-    sizes = [int((of.clusters.labels == cluster).sum()) for cluster in range(of.clusters.count)]
-    follow = {name: value for name, value in of.clusters_follow.items() if value >= FOLLOWS}
-    told = ", ".join(f"{name} {value:.2f}" for name, value in of.clusters_follow.items())
+    sizes = [int((clusters.labels == cluster).sum()) for cluster in range(clusters.count)]
+    goes_with = summary.arms[arm].clusters_follow
+    follow = [name for name, value in goes_with.items() if value >= FOLLOWS]
+    told = ", ".join(f"{name} {max(0.0, value):.2f}" for name, value in goes_with.items())
     warning = (
-        f" They go with the films' {' and '.join(follow)}: if that should not show in a map, it is a shortcut."
+        f"They go with the films' {' and '.join(follow)}: if that should not show in a map, it is a shortcut."
         if follow
-        else " They go with none of these."
+        else "They go with none of these."
     )
-    strange = ", ".join(f"line {films[place].line} ({films[place].label})" for place in of.clusters.outliers)
-    return (
+    return Section(
+        title,
         f"Clusters of {', '.join(map(str, sizes))} maps (spectral relevance analysis). Mutual information with {told} "
-        f"(0: as by chance, 1: the same).{warning} Least like the others: {strange}.",
+        f"(0: as by chance, 1: the same). {warning}",
         [
             figures.plot_clusters(summary, arm),
-            *(figures.plot_mean_map(summary, arm, cluster) for cluster in range(of.clusters.count)),
+            *(figures.plot_mean_map(summary, arm, cluster) for cluster in range(clusters.count)),
+        ],
+        [
+            (_name_film(films[place], arm), figures.plot_film_map(summary.audit, films[place], arm))
+            for place in clusters.outliers
         ],
     )
+
+
+def _name_film(film: AuditedFilm, arm: Arm) -> str:
+    return f"line {film.line} ({film.label}, {film.group}, called {film.answers[arm]})"

@@ -1,5 +1,6 @@
 """The pages given what they can have computed: the one place where ui and models meet."""
 
+from heartviz.audit import read_shipped
 from heartviz.cue_trial import try_cue
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.knobs import ask_about_drawing, draw_knob_curve
@@ -31,6 +32,7 @@ def make_engine(models: Models) -> Engine:
         describe=lambda: describe_models(models.manifest),
         results=read_all_results,
         shortcut=read_shortcut_results,
+        audit=read_shipped,
         turn_knobs=lambda settings, *asked: ask_about_drawing(settings, models, *asked),
         draw_knob_curve=lambda settings, task, target_class, knob, progress: draw_knob_curve(
             settings, models, task, target_class, knob, tell=progress

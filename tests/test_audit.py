@@ -34,12 +34,13 @@ def make_film(line, label="Normal", ill=0.2, group="all films", spot=(5, 5)):
         answers=dict.fromkeys(ARMS, "Enlarged" if ill >= 0.5 else "Normal"),
         heart_shares={"sensitivity": dict.fromkeys(ARMS, 0.3)},
         maps={arm: laid / laid.sum() for arm in ARMS},
+        heart=np.full((GRID, GRID), 0.4, np.float32),
+        lungs=np.full((GRID, GRID), 0.6, np.float32),
     )
 
 
 def make_audit(films, refused=None):
-    half = np.full((GRID, GRID), 0.4, np.float32)
-    return Audit("heart_size", ("sensitivity",), tuple(films), refused or {}, half, half, {"trunk": "ab" * 32})
+    return Audit("heart_size", ("sensitivity",), tuple(films), refused or {}, {"trunk": "ab" * 32})
 
 
 def two_kinds(count=24):

@@ -215,7 +215,7 @@ def test_model_cards_come_from_the_manifest():
     assert cards["new"].trained_on == "x"
 
 
-NAMES = ["Analyze", "Experiment", "Turn the knobs", "Shortcut", "Results", "About"]
+NAMES = ["Analyze", "Experiment", "Turn the knobs", "Shortcut", "Audit", "Results", "About"]
 
 
 def test_there_is_no_tab_without_a_page(demo):

@@ -4,12 +4,13 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.asking import silent
-from heartviz.audit.anatomy import GRID, CommonAnatomy
+from heartviz.audit.anatomy import CommonAnatomy
 from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.errors import DataError, HeartvizError
 from heartviz.pipeline import analyze, explain
@@ -24,10 +25,10 @@ HEALTHY = "Normal"
 
 @dataclass(frozen=True)
 class ListedFilm:
-    """One line of a list: its number, where the film is, its label, and the group it belongs to."""
+    """One line of a list: its number, where the film is (or what makes it), its label, the group it belongs to."""
 
     line: int
-    source: Path | NDArray[np.float32] | Radiograph
+    source: Path | NDArray[np.float32] | Radiograph | Callable[[], NDArray[np.float32]]
     label: str
     group: str = ALL
 
@@ -78,35 +79,41 @@ def audit_films(
     methods: Sequence[str] = (DEFAULT_METHOD,),
     tell: Callable[[float, str], None] = silent,
     about: str = "",
+    done: Mapping[int, AuditedFilm] = MappingProxyType({}),
+    keep: Callable[[int, AuditedFilm | str], None] = lambda line, found: None,
 ) -> Audit:
     """Every film analysed as the app does it, and each method's maps of its own label; the first method's are kept.
 
-    `tell` is called with the share of films done. A film that is refused is kept as a reason, and the rest go on.
+    `tell` is called with the share of films done. A film that is refused is kept as a reason, and the rest go on. Films
+    in `done` (by line) are taken as they are; `keep` is called with the line and outcome of each other as it is made.
     """
     audited, refused = [], {}
-    hearts, lungs = np.zeros((2, GRID, GRID), np.float32)
     for place, film in enumerate(films):
         tell(place / len(films), f"Film {place + 1} of {len(films)}")
-        if isinstance(film.source, Path) and not film.source.is_file():
-            refused[film.line] = "The file is not there."
-            continue
-        try:
-            report = analyze(film.source, models, task=task, target_class=film.label, method=methods[0])
-            anatomy = CommonAnatomy(report.segmentation.heart_mask, report.segmentation.lungs_mask)
-            audited.append(_audit_film(film, report, models, task, methods, anatomy))
-        except HeartvizError as error:
-            refused[film.line] = _without_name(str(error), film)
-            continue
-        except Exception as error:
-            refused[film.line] = UNFORESEEN.format(type(error).__name__)
-            continue
-        hearts += anatomy.lay(report.segmentation.heart_mask)
-        lungs += anatomy.lay(report.segmentation.lungs_mask)
+        found = done.get(film.line)
+        if found is None:
+            found = _audit_or_refuse(film, models, task, methods)
+            keep(film.line, found)
+        if isinstance(found, AuditedFilm):
+            audited.append(found)
+        else:
+            refused[film.line] = found
     tell(1.0, "Done")
-    count = max(1, len(audited))
-    return Audit(
-        task, tuple(methods), tuple(audited), refused, hearts / count, lungs / count, dict(models.sha256), about
-    )
+    return Audit(task, tuple(methods), tuple(audited), refused, dict(models.sha256), about)
+
+
+def _audit_or_refuse(film: ListedFilm, models: Models, task: str, methods: Sequence[str]) -> AuditedFilm | str:
+    """The film audited, or the reason why it can't be."""
+    if isinstance(film.source, Path) and not film.source.is_file():
+        return "The file is not there."
+    try:
+        source = film.source() if callable(film.source) else film.source
+        report = analyze(source, models, task=task, target_class=film.label, method=methods[0])
+        return _audit_film(film, report, models, task, methods)
+    except HeartvizError as error:
+        return _without_name(str(error), film)
+    except Exception as error:
+        return UNFORESEEN.format(type(error).__name__)
 
 
 def _without_name(reason: str, film: ListedFilm) -> str:
@@ -114,9 +121,8 @@ def _without_name(reason: str, film: ListedFilm) -> str:
     return reason.replace(str(film.source), "this file").replace(getattr(film.source, "name", "\0"), "this file")
 
 
-def _audit_film(
-    film: ListedFilm, report: Report, models: Models, task: str, methods: Sequence[str], anatomy: CommonAnatomy
-) -> AuditedFilm:
+def _audit_film(film: ListedFilm, report: Report, models: Models, task: str, methods: Sequence[str]) -> AuditedFilm:
+    anatomy = CommonAnatomy(report.segmentation.heart_mask, report.segmentation.lungs_mask)
     explained = {methods[0]: report.explanation}
     for method in methods[1:]:
         explained[method] = explain(report, models, task, film.label, method=method)
@@ -136,4 +142,6 @@ def _audit_film(
             for method, found in explained.items()
         },
         maps={arm: anatomy.lay_share(report.explanation.attributions[arm].values) for arm in ARMS},
+        heart=anatomy.lay(report.segmentation.heart_mask),
+        lungs=anatomy.lay(report.segmentation.lungs_mask),
     )

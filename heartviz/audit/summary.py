@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from sklearn.metrics import adjusted_mutual_info_score, roc_auc_score, roc_curve
+from scipy.stats import binomtest, rankdata
+from sklearn.metrics import adjusted_mutual_info_score, roc_curve
 
 from heartviz.audit.clusters import MapClusters, cluster_maps
 from heartviz.audit.collect import HEALTHY
@@ -98,7 +98,7 @@ def _summarise_arm(audit: Audit, ill: NDArray[np.bool_], arm: Arm) -> ArmSummary
     false_positive, true_positive, _ = roc_curve(ill, scores, drop_intermediate=True)
     return ArmSummary(
         roc=np.stack([false_positive, true_positive]),
-        auroc=float(roc_auc_score(ill, scores)),
+        auroc=_auroc(np.column_stack([ill, scores])),
         auroc_interval=bootstrap_interval(np.column_stack([ill, scores]), _auroc, repeats=500),
         reliability=reliability,
         calibration_error=sum(rate.n * abs(mean - rate.share) for mean, rate in reliability) / len(films),
@@ -114,8 +114,11 @@ def _summarise_arm(audit: Audit, ill: NDArray[np.bool_], arm: Arm) -> ArmSummary
 
 
 def _auroc(rows: NDArray[np.float64]) -> float:
-    """NaN for a drawing of films that are all healthy or all ill."""
-    return float(roc_auc_score(rows[:, 0], rows[:, 1])) if 0 < rows[:, 0].mean() < 1 else float("nan")
+    """By ranks, (ill, score) a row; NaN for a drawing of films that are all healthy or all ill."""
+    ill = rows[:, 0] > 0
+    count, others = int(ill.sum()), int((~ill).sum())
+    above = float(rankdata(rows[:, 1])[ill].sum()) - count * (count + 1) / 2
+    return above / (count * others) if count and others else float("nan")
 
 
 def _reliability(scores: NDArray[np.float64], ill: NDArray[np.bool_]) -> tuple[tuple[float, Rate], ...]:

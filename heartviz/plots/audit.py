@@ -2,9 +2,10 @@
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from heartviz.audit.anatomy import GRID
-from heartviz.audit.records import Audit
+from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.audit.summary import AuditSummary
 from heartviz.bayes import predict_values
 from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, GRID_COLOUR, TEXT_COLOUR
@@ -51,7 +52,7 @@ def plot_reliability(summary: AuditSummary) -> go.Figure:
             },
             name=f"{ARM_NAMES[arm]}: off by {100 * of.calibration_error:.1f} points on average",
         )  # fmt: skip
-    figure.update_xaxes(title_text="Probability of ill that the model gives", **_PERCENT)
+    figure.update_xaxes(title_text="Probability of ill", **_PERCENT)
     figure.update_yaxes(title_text="Share that is ill", **_PERCENT)
     return figure
 
@@ -95,7 +96,7 @@ def plot_groups(summary: AuditSummary) -> go.Figure:
         tickvals=list(range(len(rows))), ticktext=[" ".join((label, f"({group})")) for label, group in rows],
         autorange="reversed", automargin=True,
     )  # fmt: skip
-    figure.update_xaxes(title_text="Right answers (diamond: the model's worst group)", **_PERCENT)
+    figure.update_xaxes(title_text="Right answers (diamond: worst)", **_PERCENT)
     return figure
 
 
@@ -104,7 +105,7 @@ def plot_heart_shares(audit: Audit) -> go.Figure:
     figure = _figure(f"n = {len(audit.films)} films; line: the heart's share of the picture", height=440)
     for arm in ARMS:
         named = [
-            (METHOD_WORDS[method].label, film.heart_shares[method][arm])
+            (_break(METHOD_WORDS[method].label), film.heart_shares[method][arm])
             for method in audit.methods
             for film in audit.films
         ]
@@ -127,10 +128,20 @@ def plot_mean_map(summary: AuditSummary, arm: Arm, cluster: int | None = None) -
         drawn = np.stack([film.maps[arm] for film in audit.films if film.maps[arm].any()])
         mean, count = drawn[of.clusters.labels == cluster].mean(axis=0), int((of.clusters.labels == cluster).sum())
         what = f"Cluster {cluster + 1}"
-    top = GRID * GRID * max(float(each.mean_map.max()) for each in summary.arms.values())
-    figure = _figure(f"{what}, n = {count} films", height=380)
+    top = max(float(each.mean_map.max()) for each in summary.arms.values())
+    return _draw_map(audit, mean, top, f"{what}, n = {count} films")
+
+
+def plot_film_map(audit: Audit, film: AuditedFilm, arm: Arm) -> go.Figure:
+    """One film's map on the mean anatomy, in times an even map, on a scale of its own."""
+    values = film.maps[arm]
+    return _draw_map(audit, values, float(values.max()), f"{ARM_NAMES[arm]}, line {film.line}; a scale of its own")
+
+
+def _draw_map(audit: Audit, values: NDArray[np.float32], top: float, title: str) -> go.Figure:
+    figure = _figure(title, height=380)
     figure.add_heatmap(
-        z=GRID * GRID * mean, colorscale="Inferno", zmin=0, zmax=top, zsmooth="best",
+        z=GRID * GRID * values, colorscale="Inferno", zmin=0, zmax=GRID * GRID * top, zsmooth="best",
         colorbar={"title": {"text": "times even"}, "thickness": 10}, hovertemplate="%{z:.1f} times even<extra></extra>",
     )  # fmt: skip
     for masks, colour in ((audit.mean_lungs, "#b9c7d2"), (audit.mean_heart, "#40e0d0")):
@@ -201,6 +212,11 @@ def plot_predictive_value(summary: AuditSummary) -> go.Figure:
 def _positive(summary: AuditSummary, arm: Arm, prevalence: float) -> float:
     of = summary.arms[arm]
     return 100 * predict_values(of.sensitivity.share, of.specificity.share, prevalence).positive
+
+
+def _break(label: str) -> str:
+    """A long name in two lines, so that it fits under its boxes on a phone."""
+    return label.replace(" (", "<br>(").replace(", ", ",<br>")
 
 
 def _figure(title: str, height: int = 420) -> go.Figure:

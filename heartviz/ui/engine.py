@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from heartviz.audit import Audit
 from heartviz.cue_trial import CueTrial
 from heartviz.interventions.catalogue import Donor
 from heartviz.knobs import KnobCurve, Settings
@@ -48,8 +49,9 @@ class Engine:
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength, donor)`,
     `take_donor(radiograph)`, `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are
     those of heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables
-    as measured again, `shortcut()` what planted shortcuts did, or None. `live()` gives the features that live
-    heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is that of heartviz.cue_trial.
+    as measured again, `shortcut()` what planted shortcuts did, or None, `audit(task)` an audit of many films, or None.
+    `live()` gives the features that live heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is
+    that of heartviz.cue_trial.
     `turn_knobs(settings, task, target_class)` and `draw_knob_curve(settings, task, target_class, knob, progress)` ask
     about drawn patients as heartviz.knobs does.
     """
@@ -67,6 +69,7 @@ class Engine:
     describe: Callable[[], Mapping[str, ModelCard]]
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None
+    audit: Callable[[str], Audit | None] = lambda task: None
     live: Callable[[], LiveFeatures | None] = lambda: None
     turn_knobs: Callable[[Settings, str, str], Report] | None = None
     draw_knob_curve: Callable[[Settings, str, str, str, Progress], KnobCurve] | None = None

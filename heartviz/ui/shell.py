@@ -8,6 +8,7 @@ import gradio as gr
 
 from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
+from heartviz.ui.audit import build_audit_page
 from heartviz.ui.engine import Engine
 from heartviz.ui.experiment import build_experiment_page
 from heartviz.ui.knobs import build_knobs_page
@@ -20,6 +21,7 @@ PAGES: tuple[tuple[str, Callable[[Engine, Session, gr.Tab], None]], ...] = (
     ("Experiment", build_experiment_page),
     ("Turn the knobs", build_knobs_page),
     ("Shortcut", build_shortcut_page),
+    ("Audit", build_audit_page),
     ("Results", build_results_page),
     ("About", build_about_page),
 )
