@@ -8,9 +8,7 @@ import pytest
 from heartviz.audit import summarise
 from heartviz.audit_report import list_sections
 from heartviz.errors import DataError
-from heartviz.ui import build_demo
 from heartviz.ui.audit import PLACES, WITH_OUTLIERS, Shelf, _add_panel, fill_page
-from tests.drawn_report import FakeCompute
 from tests.test_audit import make_audit, two_kinds
 
 
@@ -90,13 +88,3 @@ def test_missing_and_broken_audits_are_told_and_tried_again(places):
 def test_few_films_leave_no_outliers(places):
     filled = fill_page(Shelf(FakeEngine({"heart_size": make_audit(two_kinds()[6:20])})), places, "heart_size", None)
     assert sum("Too few maps" in update for update in filled if isinstance(update, str)) == 3
-
-
-def test_page_is_one_of_the_demos():
-    async def build():
-        return build_demo(FakeCompute().engine())
-
-    # Inside a running loop: outside of one, Gradio opens event loops that it never closes.
-    demo = asyncio.run(build())
-    tabs = [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == ["Analyze", "Experiment", "Shortcut", "Audit", "Results", "About"]
