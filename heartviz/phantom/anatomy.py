@@ -103,10 +103,13 @@ def cavity_distance(patient: Patient, grid: Grid) -> Field:
     return np.maximum(distance, 0.75 * (dome_height(patient, x, y) - z), out=distance)
 
 
-def mediastinum_half_width(patient: Patient, y: Field) -> Field:
-    """Half width in mm, by depth, of what lies between the lungs where no heart or vessel widens it."""
-    wide, deep, _ = patient.scale_xyz
-    return (wide * np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)).astype(np.float32)
+def mediastinum_half_width(patient: Patient, y: Field, z: Field) -> Field:
+    """Half width in mm, by depth and height, of what lies between the lungs where no heart or vessel widens it."""
+    wide, deep, tall = patient.scale_xyz
+    plain = np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)
+    # Above the heart fat and the great veins widen its middle.
+    more = np.interp(z / tall, (80, 125, 190, 235), (0, 7, 8, 3)) * np.exp(-(((y / deep + 4) / 26) ** 2))
+    return (wide * (plain + more)).astype(np.float32)
 
 
 def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
@@ -114,8 +117,8 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     grid = lungs_grid(patient, voxel_mm)
     lungs = cavity_distance(patient, grid)
     cavity = occupancy(lungs, voxel_mm)
-    aside = np.abs(grid.x)[None, :] - mediastinum_half_width(patient, grid.y)[:, None]
-    np.maximum(lungs, -aside[:, None, :], out=lungs)
+    between = mediastinum_half_width(patient, grid.y[:, None], grid.z[None, :])
+    np.maximum(lungs, between[:, :, None] - np.abs(grid.x), out=lungs)
 
     part, place = _heart_window(patient, grid)
     chambers = chamber_distances(patient, part)

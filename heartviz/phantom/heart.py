@@ -104,13 +104,13 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), radius * thick * gain)
 
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
-    arch = [(4, -3, 163), (16, 12, 161), (23, 25, 149), (22, 33, 131)]
+    arch = [(4, -8, 162), (18, 2, 163), (25, 16, 159), (26, 29, 147), (23, 35, 129)]
     descending = [(18 + unfold, 36, 110), (15 + unfold, 36, 70), (10, 36, 20), (3, 35, -40), (0, 34, -100)]
     subclavian = np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)])
     out = 4 * (trunk - 1)
     return {
         "ascending_aorta": make(ascending, (14, 15, 15, 13.5), wide * (0.5 + 0.5 * knob)),
-        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14.5, 14.5, 12.5), wide * knob),
+        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14, 14.5, 14, 12), wide * knob),
         "descending_aorta": make(np.array([arch[-1], *descending]) * left, (12, 11.5, 11, 10.5, 10, 9.5), wide),
         "pulmonary_trunk": make(
             [(26 - 12 * bay, -42, 92), (30 - 12 * bay + out, -30, 108), (28 - 10 * bay + out, -14, 117)],

@@ -106,11 +106,10 @@ def _project_constant(patient: Patient, beam: Beam) -> dict[str, Field]:
     scene["vertebrae"] = _project(beam, build_spine(patient, voxel))
     scene["cortical"] = np.zeros(beam.size, np.float32)
     scene["cancellous"] = np.float32(SPONGIOSA_SHARE) * scene["vertebrae"]
-    for pairs in build_bones(patient, arms_raised=beam.view == "lateral").values():
-        for whole, inside in pairs:
-            outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
-            scene["cortical"] += np.maximum(outer - inner, 0)
-            scene["cancellous"] += inner
+    for whole, inside in build_bones(patient, arms_raised=beam.view == "lateral"):
+        outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
+        scene["cortical"] += np.maximum(outer - inner, 0)
+        scene["cancellous"] += np.float32(SPONGIOSA_SHARE) * inner
     gain = np.float32(patient.bone_gain)
     scene["cortical"] *= gain
     scene["cancellous"] *= gain
@@ -184,7 +183,7 @@ def _texture(patient: Patient, beam: Beam) -> Field:
     """Uneven density of the lung's tissue, about 1, float32 (H, W)."""
     rng = patient.child_rng(30)
     total = np.ones(beam.size, np.float32)
-    for grain_mm, amount in ((1.2, 0.035), (3.0, 0.03), (9.0, 0.03)):
+    for grain_mm, amount in ((1.0, 0.05), (2.4, 0.05), (7.0, 0.03)):
         cells = [max(2, round(n * beam.pixel_mm / grain_mm)) for n in beam.size]
         coarse = rng.standard_normal(cells, np.float32)
         total += np.float32(amount) * cv2.resize(coarse, beam.size[::-1], interpolation=cv2.INTER_CUBIC)

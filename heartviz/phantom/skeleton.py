@@ -44,14 +44,10 @@ def build_spine(patient: Patient, voxel_mm: float) -> Volume:
     return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
 
 
-def build_bones(patient: Patient, arms_raised: bool) -> dict[str, list[tuple[Tubes, Tubes]]]:
-    """Tubes of every bone and of the softer inside of each, by group."""
-    return {
-        "ribs": [_hollow(tubes, wall) for tubes, wall in _ribs(patient)],
-        "shoulders": [_hollow(tubes, wall) for tubes, wall in _shoulders(patient, arms_raised)],
-        "spine": [_hollow(tubes, wall) for tubes, wall in _spine_edges(patient)],
-        "sternum": [_hollow(tubes, wall) for tubes, wall in _sternum(patient)],
-    }
+def build_bones(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, Tubes]]:
+    """Tubes of the bones, each with those of its softer inside; raised arms, as for a lateral film, are left out."""
+    parts = [*_ribs(patient), *_shoulders(patient, arms_raised), *_spine_edges(patient), *_sternum(patient)]
+    return [_hollow(tubes, wall) for tubes, wall in parts]
 
 
 def _hollow(tubes: Tubes, wall_mm: float) -> tuple[Tubes, Tubes]:
@@ -93,11 +89,11 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             share = np.linspace(0, 1, len(curve))
             radius = (
                 thick
-                * (0.85 if number in (0, 10, 11) else 1)
+                * (0.75 if number in (0, 10, 11) else 1)
                 * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
             )
             parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
-    return [(join(parts), 0.85 * thick)]
+    return [(join(parts), 1.0 * thick)]
 
 
 def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]:
@@ -124,17 +120,17 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             )
         )
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
-        corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
+        corner, angle = np.array([108, 92, 214]) + move, np.array([140, 88, 88]) + move
         socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
         up = np.array([0.0, 0.0, 18.0])
-        inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
-        outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)
+        inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (5, -2, 0), angle - (4, 0, -4)]) * mirror)
+        outer = smooth_curve(np.array([neck, (neck + angle) / 2 - (3, -8, 0), angle - (0, 0, -4)]) * mirror)
         spine = smooth_curve(
             np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror
         )
         blades += [
-            sample_curve(inner, np.linspace(1.5, 1.0, len(inner)) * thick),
-            sample_curve(outer, np.linspace(2.6, 1.2, len(outer)) * thick),
+            sample_curve(inner, np.linspace(1.5, 0.5, len(inner)) * thick),
+            sample_curve(outer, np.linspace(2.6, 0.6, len(outer)) * thick),
             sample_curve(spine, 3.0 * thick),
         ]
         blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
@@ -142,7 +138,7 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
         )
         for share in np.linspace(0.04, 0.96, 36):
-            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.3, 1.1, 0.5)) * thick
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.5, 0.85, 1), (1.3, 1.0, 0.4, 0.05)) * thick
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
         arms.append(
@@ -177,14 +173,14 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
             plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
-            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 3.6 * thick, tall=1.4))
+            pedicles.append(_bar(base, base + np.array([0, 8 * sy, 0]), 3.6 * thick, tall=1.4))
             tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
             processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
             root = np.array([centre, 81 * sy, z - 6 * sz])
             processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
         start = np.array([centre, 78 * sy, z])
         processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
-    return [(join(pedicles), 0.9 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
+    return [(join(pedicles), 0.6 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
 
 
 def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:

@@ -10,8 +10,8 @@ from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Points
 from heartviz.phantom.tubes import Tubes
 
-LEAVES = 1500  # of one tree; a lung has two, arteries and veins
-LEAF_RADIUS_MM = (0.62, 0.52)
+LEAVES = 2200  # of one tree; a lung has two, arteries and veins
+LEAF_RADIUS_MM = (0.56, 0.47)
 # A vessel is as wide as the leaves it feeds: r = r_leaf * n^(1/3), so that r^3 is shared out at every branching.
 MURRAY_POWER = 1 / 3
 _STEP_MM = 0.7
@@ -77,7 +77,7 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
     x = side * candidates[:, 0] * half_width(patient, z) * 0.97
     y = back_shift(patient, z) + candidates[:, 1] * half_depth(patient, z) * 0.96
     inside = (np.abs(candidates[:, 0]) ** 2.35 + np.abs(candidates[:, 1]) ** 2.35) < 0.93
-    inside &= np.abs(x) > mediastinum_half_width(patient, y) + 6 * patient.scale_xyz[0]
+    inside &= np.abs(x) > mediastinum_half_width(patient, y, z) + 6 * patient.scale_xyz[0]
     inside &= z > dome_height(patient, x.astype(np.float32), y.astype(np.float32)) + 4
     inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.4))
     return np.stack([x, y, z], 1)[inside][:LEAVES]
