@@ -8,7 +8,7 @@ from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
 # Last angle of each rib's bone, degrees, before its cartilage.
-_RIB_ENDS_DEG = (-50, -54, -56, -54, -51, -47, -42, -36, -30, -24, 10, 38)
+_RIB_ENDS_DEG = (-46, -48, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
 _ROUNDNESS = 2.35
 
 
@@ -90,7 +90,7 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             radius = (
                 thick
                 * (0.75 if number in (0, 10, 11) else 1)
-                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
+                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.9, 3.6, 3.4, 2.1, 2.2))
             )
             parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
     return [(join(parts), 1.0 * thick)]
