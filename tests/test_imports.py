@@ -31,6 +31,7 @@ DOORS = {
     "zennit": {"attribution"},
     "huggingface_hub": {"weights", "train/export"},
     "pydicom": {"radiograph", "dicom"},
+    "xraydb": {"phantom"},
     "h5py": {"train/hdf5", "train/hdf5_writer"},
     "cv2": {
         "radiograph",

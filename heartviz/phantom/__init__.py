@@ -1,5 +1,21 @@
-"""Drawn anatomy: radiographs whose every pixel is known, made from nothing but numbers."""
+"""Drawn anatomy: radiographs whose every pixel is known, made from nothing but numbers.
+
+`draw_chest` is a flat drawing for tests; `draw_patient` and `render_film` are a thorax in three dimensions, X-rayed.
+"""
 
 from heartviz.phantom.chest import draw_chest
+from heartviz.phantom.lesions import Lesion, apply_lesion, draw_lesion, make_lesion
+from heartviz.phantom.patient import Patient, draw_patient
+from heartviz.phantom.render import Film, render_film
 
-__all__ = ["draw_chest"]
+__all__ = [
+    "Film",
+    "Lesion",
+    "Patient",
+    "apply_lesion",
+    "draw_chest",
+    "draw_lesion",
+    "draw_patient",
+    "make_lesion",
+    "render_film",
+]

@@ -87,7 +87,8 @@ def ring_distance(patient: Patient, grid: Grid) -> Field:
     x, y, _ = grid.xyz()
     wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in _RING)
     n = np.float32(_ROUNDNESS)
-    sideways, lengthways = (np.abs(x) / wide) ** n, (np.abs(y - shift) / deep) ** n
+    aside = np.where(x > 0, x / np.float32(patient.left_width_ratio), -x)
+    sideways, lengthways = (aside / wide) ** n, (np.abs(y - shift) / deep) ** n
     return (sideways + (lengthways - 1)) * (deep / n)
 
 
@@ -227,10 +228,12 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     wall = _CHEST_WALL_MM * sx + patient.muscle_mm
     wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
     wide = wide - 0.05 * sx * np.clip(-grid.z - 60, 0, None)
-    deep = half_depth(patient, np.minimum(grid.z, 0.72 * height)) + wall * 0.9
+    deep = half_depth(patient, np.minimum(grid.z, 0.86 * height)) + wall * 0.9
     wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
     n = np.float32(2.4)
-    torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
+    # Breastbone and spine lie in furrows.
+    deep = deep * (1 - 0.09 * np.exp(-((x / (38 * sx)) ** 2))).astype(np.float32)
+    torso = ((np.abs(x) / wide) ** n + ((np.abs(y - 4 * sy) / deep) ** n - 1)) * (deep / n)
     torso = unite_smoothly(torso, z - np.float32(1.0 * height), -60 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
@@ -240,7 +243,10 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
         return np.array([px * sx, py * sy, pz * sz])
 
     muscle = patient.muscle_mm - 11 * sx
-    shoulder = capsule_distance(mirrored, point(30, 8, 215), point(160, 4, 206), 66 * thick, 50 * thick + muscle)
+    bulk, tip = (0.72, 130) if arms_raised else (1.0, 160)
+    shoulder = capsule_distance(
+        mirrored, point(30, 8, 215), point(tip, 4, 206), 66 * bulk * thick, 50 * bulk * thick + muscle
+    )
     neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
     throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)

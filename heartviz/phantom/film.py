@@ -38,7 +38,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
     return Exposure(
         response=response,
         photons=float(np.exp(rng.normal(np.log(300000), 0.4))),
-        scatter_ratio=float(rng.uniform(0.14, 0.28)),
+        scatter_ratio=float(rng.uniform(0.10, 0.22)),
         contrast=float(np.exp(rng.normal(0, 0.12))),
         brightness=float(rng.normal(0, 0.12)),
         enhancement=float(rng.uniform(0.3, 0.9)),
@@ -73,17 +73,18 @@ def expose(primary: Field, exposure: Exposure, pixel_mm: float, magnification: f
 
 def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm: float) -> Field:
     """Tone curve of optical depth (H, W), between the body's thinnest and thickest parts."""
-    middle = low + (0.34 - 0.12 * exposure.brightness) * (high - low)
+    place = 0.22 if exposure.response == "digital" else 0.27
+    middle = low + (place - 0.12 * exposure.brightness) * (high - low)
     if exposure.response == "digital":
         # Multiscale processing lifts fine detail and flattens broad differences.
         broad, middling, fine = _blur(depth, 30 / pixel_mm), _blur(depth, 8 / pixel_mm), _blur(depth, 2.0 / pixel_mm)
         gain = np.float32(exposure.enhancement)
         depth = (
-            depth - np.float32(0.3) * (broad - np.float32(middle)) + gain * (0.35 * (fine - middling) + (depth - fine))
+            depth - np.float32(0.2) * (broad - np.float32(middle)) + gain * (0.25 * (fine - middling) + (depth - fine))
         )
-        steep = 5.8 * exposure.contrast / (high - low)
+        steep = 5.2 * exposure.contrast / (high - low)
     else:
-        steep = 5.4 * exposure.contrast / (high - low)
+        steep = 5.0 * exposure.contrast / (high - low)
     curve = 1 / (1 + np.exp(-np.float32(steep) * (depth - np.float32(middle))))
     floor = 1 / (1 + np.exp(steep * middle))
     return (0.02 + 0.94 * (curve - np.float32(floor)) / np.float32(1 - floor)).astype(np.float32)

@@ -89,8 +89,8 @@ def draw_beam(rng: np.random.Generator, patient: Patient, view: str, size: tuple
     wide = 2 * (patient.half_width_mm + 14 * sx) if view != "lateral" else 2 * (patient.half_depth_mm + 34 * sy)
     tall = 1.32 * height
     pixel_mm = float(max(wide * room * 1.06 / size[1], tall * room * 0.96 / size[0]))
-    turn = np.deg2rad(patient.rotation_deg)
-    return Beam(view, size, pixel_mm, reach, (0.36 + up) * height, turn, aside * sx)
+    turn, lean = np.deg2rad(patient.rotation_deg), np.deg2rad(patient.lean_deg)
+    return Beam(view, size, pixel_mm, reach, (0.36 + up) * height, turn, aside * sx, lean)
 
 
 def _voxel_mm(beam: Beam) -> float:
@@ -120,7 +120,7 @@ def _project_changing(patient: Patient, beam: Beam, scene: dict[str, Field]) -> 
     """The transmitted share of the beam, and the masks."""
     chest = build_chest(patient, _voxel_mm(beam))
     paths = {name: _project(beam, volume) for name, volume in chest.items()}
-    vessels = grow_vessels(patient)
+    vessels = grow_vessels(patient, max(0.7, 0.9 * beam.pixel_mm))
     inside = sum(_look_up(chest[name], vessels) for name in ("left_lung", "right_lung"))
     blood = project_tubes(beam, vessels, inside)
     lung = np.maximum(paths["left_lung"] + paths["right_lung"] - blood, 0)
@@ -145,7 +145,7 @@ def _make_masks(beam: Beam, paths: dict[str, Field], depth_mm: float) -> dict[st
     masks = {"heart": heart, "great_vessels": paths["great_vessels"] > HEART_PATH_MM}
     masks |= {name: paths[name] > HEART_PATH_MM for name in CHAMBERS}
     if beam.view == "lateral":
-        lungs = paths["left_lung"] + paths["right_lung"] > LUNG_PATH_MM
+        lungs = (paths["left_lung"] + paths["right_lung"] > LUNG_PATH_MM) & (paths["below_domes"] < 60)
         nothing = np.zeros_like(lungs)
         return masks | {"left_lung": nothing, "right_lung": nothing, "lungs": lungs}
     # What lies between the lungs shows as their edge where it is about as deep as a great vessel behind the other.

@@ -81,7 +81,7 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             if number == 0:
                 z = head_z - 0.30 * 92 * sz * (0.92 - depth)
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
-            x = (half_width(patient, z) + 3.5 * sx) * breadth
+            x = (half_width(patient, z) * (patient.left_width_ratio if side > 0 else 1) + 3.5 * sx) * breadth
             root = np.array([[13 * sx, 58 * sy, head_z + 1 * sz], [24 * sx, 70 * sy, head_z + 3 * sz]])
             curve = np.concatenate([root, np.stack([x, y, z], 1)])
             curve = smooth_curve(curve * (side, 1, 1), 5)
@@ -141,12 +141,9 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.5, 0.85, 1), (1.3, 1.0, 0.4, 0.05)) * thick
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
-        arms.append(
-            sample_curve(
-                np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror,
-                np.array([23, 20, 11.5, 11]) * thick,
-            )
-        )
+        shaft = smooth_curve(np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror, 16)
+        round_head = np.interp(np.linspace(0, 1, len(shaft)), (0, 0.06, 0.2, 0.33, 0.66, 1), (13, 21, 22, 20, 11.5, 11))
+        arms.append(sample_curve(shaft, round_head * thick, 0.4))
     found = [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick)]
     return found if arms_raised else [*found, (join(arms), 2.2 * thick)]
 
