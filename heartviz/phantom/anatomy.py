@@ -29,7 +29,7 @@ _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0)
 # Half width of what lies between the lungs by depth, adult mm.
 _MEDIASTINUM_BY_DEPTH = (
     (-96, -90, -80, -66, -52, -40, -20, 5, 22, 36, 48, 58, 66, 74, 82, 90, 100),
-    (34, 20, 10, 5, 8, 15, 23, 25, 22, 17, 15.5, 17, 21, 29, 42, 58, 84),
+    (34, 20, 10, 5, 8, 15, 23, 25, 22, 17.5, 16.5, 21, 28, 39, 53, 70, 92),
 )
 _ROUNDNESS = 2.35
 _CHEST_WALL_MM = 11.0
@@ -110,7 +110,8 @@ def mediastinum_half_width(patient: Patient, y: Field, z: Field) -> Field:
     plain = np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)
     # Above the heart fat and the great veins widen its middle.
     more = np.interp(z / tall, (80, 125, 190, 235), (0, 7, 8, 3)) * np.exp(-(((y / deep + 4) / 26) ** 2))
-    return (wide * (plain + more)).astype(np.float32)
+    wave = 1.5 * np.sin(z / tall / 17.0 + patient.seed % 7) * np.exp(-(((y / deep) / 40) ** 2))
+    return (wide * (plain + more + wave)).astype(np.float32)
 
 
 def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:

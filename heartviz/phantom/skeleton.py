@@ -70,19 +70,22 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
         for side in (-1, 1):
             wobble = rng.normal(0, 1, 4)
             end = np.deg2rad(_RIB_ENDS_DEG[number] + 2 * wobble[0])
-            angles = np.linspace(np.deg2rad(80), end, 22)
+            angles = np.linspace(np.deg2rad(60), end, 20)
             tilt = patient.rib_tilt * (0.8 + 0.03 * number) * (1 + 0.05 * wobble[1])
             depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / _ROUNDNESS)
             breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
-            # The fall follows the rib's depth; the chest is narrower where the rib is higher.
-            # Flat along the back, steep round the flank and forwards.
+            # Down and out along the back, steeper round the flank and forwards.
             fall = np.clip(0.95 - depth, 0, None)
-            z = head_z + 2 * sz - tilt * 92 * sz * (0.55 * fall + 0.42 * fall**1.7) - 6 * sz * breadth**2
+            z = head_z + 8 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth
             if number == 0:
-                z = head_z - 0.30 * 92 * sz * (0.92 - depth)
+                z = head_z - 0.26 * 92 * sz * (0.92 - depth) - 6 * sz * breadth
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
             x = (half_width(patient, z) * (patient.left_width_ratio if side > 0 else 1) + 3.5 * sx) * breadth
-            root = np.array([[13 * sx, 58 * sy, head_z + 1 * sz], [24 * sx, 70 * sy, head_z + 3 * sz]])
+            root = np.array([[13.0, 58, 1], [26, 71, 2.5], [46, 82, 1.5]]) * patient.scale_xyz + (0, 0, head_z)
+            back = back_shift(patient, root[:, 2]) + 0.92 * half_depth(patient, root[:, 2])
+            root[1:, 1] = np.minimum(root[1:, 1], back[1:])
+            root[2, 0] = min(root[2, 0], 0.5 * (root[1, 0] + x[0]))
+            root[2, 2] = 0.5 * (root[1, 2] + z[0])
             curve = np.concatenate([root, np.stack([x, y, z], 1)])
             curve = smooth_curve(curve * (side, 1, 1), 5)
             curve[:, 0] += spine_x(patient, curve[:, 2]) * np.clip(1 - np.abs(curve[:, 0]) / (80 * sx), 0, 1)
@@ -106,16 +109,12 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
     for side in (-1, 1):
         tilt = rng.normal(0, 2)
         mirror = scale * (side, 1, 1)
-        clavicle = [
-            (16, -62, 192),
-            (34, -66, 201 + 0.3 * lift),
-            (70, -58, 209 + lift),
-            (108, -34, 219 + lift + tilt),
-            (148, -12, 225 + lift + tilt),
-        ]
+        clavicle = np.array(
+            [(14, -62, 188), (38, -71, 198), (74, -60, 211), (112, -35, 219), (150, -12, 219)], float
+        ) + np.outer([0, 0.3, 0.8, 1, 1], [0, 0, lift + tilt])
         clavicles.append(
             sample_curve(
-                smooth_curve(np.array(clavicle) * mirror),
+                smooth_curve(clavicle * mirror),
                 np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick,
             )
         )
@@ -131,7 +130,7 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
         blades += [
             sample_curve(inner, np.linspace(1.5, 0.5, len(inner)) * thick),
             sample_curve(outer, np.linspace(2.6, 0.6, len(outer)) * thick),
-            sample_curve(spine, 3.0 * thick),
+            sample_curve(spine, 2.2 * thick),
         ]
         blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
         blades.append(
