@@ -9,6 +9,7 @@ from heartviz.phantom.shapes import Ellipsoid, Field, Grid, Points, ellipsoid_di
 
 # Written in the adult's mm: a point on the diaphragm about which the heart grows.
 _ANCHOR = np.array([6.0, -22.0, -20.0])
+_SEAT = np.array([6.0, -22.0, -25.0])  # where that point comes to lie in the chest
 _BLEND_MM = 22.0
 PERICARDIUM_MM = 2.0
 
@@ -59,7 +60,7 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
 def chamber_distances(patient: Patient, grid: Grid) -> dict[str, Field]:
     """Signed distance in mm to each chamber on a grid."""
     stretch = heart_scale_xyz(patient)
-    anchor = _ANCHOR * np.array(patient.scale_xyz)
+    anchor = _SEAT * np.array(patient.scale_xyz)
     own = tuple(
         (axis - np.float32(a)) / np.float32(s) + np.float32(o)
         for axis, a, s, o in zip(grid.xyz(), anchor, stretch, _ANCHOR, strict=True)
@@ -80,12 +81,6 @@ def heart_distance(chambers: dict[str, Field], blend_mm: float = _BLEND_MM) -> F
         whole = distance if whole is None else unite_smoothly(whole, distance, blend_mm)
     assert whole is not None
     return whole - np.float32(PERICARDIUM_MM)
-
-
-def heart_point(patient: Patient, own: object) -> Points:
-    """Points of the heart's own space (adult mm) in the patient's mm."""
-    scale = np.array(patient.scale_xyz)
-    return (np.asarray(own, float) - _ANCHOR) * heart_scale_xyz(patient) + _ANCHOR * scale
 
 
 def place_great_vessels(patient: Patient) -> dict[str, Vessel]:

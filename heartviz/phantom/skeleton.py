@@ -8,7 +8,7 @@ from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
 # Last angle of each rib's bone, degrees, before its cartilage.
-_RIB_ENDS_DEG = (-46, -48, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
+_RIB_ENDS_DEG = (-70, -58, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
 _ROUNDNESS = 2.35
 
 
@@ -66,7 +66,7 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
     thick = (sx * sz) ** 0.5 * patient.bone_gain**0.25
     parts = []
     for number in range(12):
-        head_z = height + 6 * sz - number * pitch
+        head_z = height + 3 * sz - number * pitch
         for side in (-1, 1):
             wobble = rng.normal(0, 1, 4)
             end = np.deg2rad(_RIB_ENDS_DEG[number] + 2 * wobble[0])
@@ -76,9 +76,9 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
             # Down and out along the back, steeper round the flank and forwards.
             fall = np.clip(0.95 - depth, 0, None)
-            z = head_z + 8 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth
+            z = head_z + 1 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth
             if number == 0:
-                z = head_z - 0.26 * 92 * sz * (0.92 - depth) - 6 * sz * breadth
+                z = head_z - 0.36 * 92 * sz * (0.92 - depth) - 6 * sz * breadth
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
             x = (half_width(patient, z) * (patient.left_width_ratio if side > 0 else 1) + 3.5 * sx) * breadth
             root = np.array([[13.0, 58, 1], [26, 71, 2.5], [46, 82, 1.5]]) * patient.scale_xyz + (0, 0, head_z)
