@@ -1,6 +1,6 @@
 """Path lengths: how many mm of a structure each pixel's ray crosses, seen from a point source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,12 @@ class Beam:
     turn_rad: float = 0.0
     centre_col_mm: float = 0.0
     lean_rad: float = 0.0  # of the patient in the film's plane, to the picture's right
+
+    def halved(self) -> "Beam":
+        """The same view on pixels twice as large. Raises ValueError for an odd size."""
+        if self.size[0] % 2 or self.size[1] % 2:
+            raise ValueError(f"Only even sizes can be halved, got {self.size}.")
+        return replace(self, size=(self.size[0] // 2, self.size[1] // 2), pixel_mm=2 * self.pixel_mm)
 
     @property
     def source_to_detector_mm(self) -> float:
@@ -81,8 +87,8 @@ def project_volume(beam: Beam, grid: Grid, occupied: Field) -> Field:
     # Three voxels of the first slice say how a slice is turned and scaled; the others differ by their depth.
     steps = np.array([[0, 0, 0], [0, 1, 0] if lateral else [1, 0, 0], [0, 0, 1]]) * grid.voxel_mm
     first = np.array([grid.x[0], grid.y[0], grid.z[0]], float) + steps
-    for position, piece in zip(along, slices, strict=True):
-        if not piece.any():
+    for position, piece, filled in zip(along, slices, slices.max(axis=(1, 2)) > 0, strict=True):
+        if not filled:
             continue
         first[:, 0 if lateral else 1] = position
         rows, cols, _ = beam.to_pixels(first)
@@ -116,12 +122,12 @@ def project_tubes(beam: Beam, tubes: Tubes, weight: NDArray | None = None) -> Fi
         chosen = bins == number
         # The area of a disc, and so the tube's volume, is kept by the bin's root mean square.
         radius_px = float(np.sqrt(np.mean(radii_px[chosen] ** 2)))
-        impulses = _splat(rows[chosen], cols[chosen], lengths[chosen], (height, width))
         kernel = disc_kernel(radius_px, tubes.tall)
-        top, end = _filled(impulses.any(axis=1), kernel.shape[0] // 2, height)
-        left, right = _filled(impulses.any(axis=0), kernel.shape[1] // 2, width)
-        part = cv2.filter2D(impulses[top:end, left:right], -1, kernel, borderType=cv2.BORDER_CONSTANT)
-        path[top:end, left:right] += part
+        down, aside = kernel.shape[0] // 2 + 2, kernel.shape[1] // 2 + 2
+        top, left = max(int(rows[chosen].min()) - down, 0), max(int(cols[chosen].min()) - aside, 0)
+        end, right = min(int(rows[chosen].max()) + down, height), min(int(cols[chosen].max()) + aside, width)
+        impulses = _splat(rows[chosen] - top, cols[chosen] - left, lengths[chosen], (end - top, right - left))
+        path[top:end, left:right] += cv2.filter2D(impulses, -1, kernel, borderType=cv2.BORDER_CONSTANT)
     return path[margin:-margin, margin:-margin]
 
 
@@ -154,9 +160,3 @@ def _splat(rows: NDArray, cols: NDArray, values: NDArray, size: tuple[int, int])
     ):
         total += np.bincount(flat + step, values * share, minlength=total.size)
     return total.reshape(size).astype(np.float32)
-
-
-def _filled(occupied: NDArray, margin: int, limit: int) -> tuple[int, int]:
-    """First and end index of the occupied entries, with a margin."""
-    places = np.flatnonzero(occupied)
-    return max(int(places[0]) - margin - 1, 0), min(int(places[-1]) + margin + 2, limit)

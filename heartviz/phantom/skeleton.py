@@ -136,8 +136,8 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
         blades.append(
             sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
         )
-        for share in np.linspace(0.04, 0.96, 36):
-            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.5, 0.85, 1), (1.3, 1.0, 0.4, 0.05)) * thick
+        for share in np.linspace(0.04, 0.96, 26):
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.5, 0.85, 1), (1.5, 1.2, 0.5, 0.05)) * thick
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
         shaft = smooth_curve(np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror, 16)
