@@ -27,7 +27,8 @@ class Exposure:
     enhancement: float
     grain: float
     collimation: tuple[float, float, float, float]  # unexposed share at top, bottom, left, right
-    marker: bool
+    marker: Literal["", "L", "R"]  # the side it stands on
+    marker_place: tuple[float, float]  # down, and in from its side, in film heights and widths
     noise_seed: int
 
 
@@ -44,7 +45,8 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
         enhancement=float(rng.uniform(0.3, 0.9)),
         grain=float(rng.uniform(0.003, 0.007)),
         collimation=edges,
-        marker=bool(rng.random() < 0.6),
+        marker=("", "L", "R", "R")[int(rng.integers(4))],
+        marker_place=(float(rng.uniform(0.05, 0.14)), float(rng.uniform(0.03, 0.09))),
         noise_seed=int(rng.integers(2**31)),
     )
 
@@ -96,8 +98,11 @@ def _finish(gray: Field, exposure: Exposure) -> None:
     top, bottom, left, right = exposure.collimation
     if exposure.marker:
         letter, scale = np.zeros((height, width), np.uint8), height / 560
-        at_xy = (int(0.05 * width), int(0.11 * height))
-        cv2.putText(letter, "R", at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, max(1, round(2 * scale)), cv2.LINE_AA)
+        down, inwards = exposure.marker_place
+        left = inwards if exposure.marker == "R" else 1 - inwards - 0.035
+        at_xy = (int(left * width), int((down + 0.03) * height))
+        line_px = max(1, round(2 * scale))
+        cv2.putText(letter, exposure.marker, at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, line_px, cv2.LINE_AA)
         np.maximum(gray, letter.astype(np.float32) * np.float32(0.97 / 255), out=gray)
     gray[: int(top * height)] = 0.01
     gray[height - int(bottom * height) :] = 0.01

@@ -10,6 +10,7 @@ from heartviz.phantom.tubes import Tubes, join, sample_curve
 # Last angle of each rib's bone, degrees, before its cartilage.
 _RIB_ENDS_DEG = (-70, -58, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
 _ROUNDNESS = 2.35
+_END_PLATE_MM = 0.8
 
 
 def vertebra_pitch(patient: Patient) -> float:
@@ -22,8 +23,8 @@ def spine_x(patient: Patient, z: np.ndarray) -> np.ndarray:
     return patient.scoliosis_mm * np.sin(np.pi * np.asarray(z) / patient.lung_height_mm)
 
 
-def build_spine(patient: Patient, voxel_mm: float) -> Volume:
-    """Vertebral bodies, waisted and parted by discs."""
+def build_spine(patient: Patient, voxel_mm: float) -> tuple[Volume, Volume]:
+    """Vertebral bodies, waisted and parted by discs, and their hard end plates."""
     sx, sy, sz = patient.scale_xyz
     height, pitch = patient.lung_height_mm, vertebra_pitch(patient)
     grid = make_grid((-34 * sx, 26 * sy, -0.95 * height), (34 * sx, 80 * sy, 1.5 * height), voxel_mm)
@@ -41,7 +42,10 @@ def build_spine(patient: Patient, voxel_mm: float) -> Volume:
         / 2.6
     )
     disc = (from_middle - 0.80) * np.float32(pitch / 2)
-    return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
+    bodies = occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm)
+    # A plate is thinner than a voxel: a slab one voxel thick that is hard in part.
+    plates = occupancy(np.maximum(across, np.abs(disc) - voxel_mm / 2).astype(np.float32), voxel_mm)
+    return Volume(grid, bodies), Volume(grid, plates * np.float32(min(1.0, _END_PLATE_MM * sz / voxel_mm)))
 
 
 def build_bones(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, Tubes]]:
@@ -148,25 +152,14 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
 
 
 def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
-    """Pedicles and end plates, spinous and transverse processes of each vertebra."""
+    """Pedicles, spinous and transverse processes of each vertebra."""
     sx, sy, sz = patient.scale_xyz
     pitch, thick = vertebra_pitch(patient), (sx * sz) ** 0.5
-    pedicles, plates, processes = [], [], []
-    turn = np.linspace(0, 2 * np.pi, 17)
+    pedicles, processes = [], []
     for number in range(-4, 19):
         z = patient.lung_height_mm - (number + 0.5) * pitch
         centre = float(spine_x(patient, z))
         size = float(np.interp(z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12)))
-        for edge in (-0.41, 0.41):
-            ring = np.stack(
-                [
-                    centre + sx * size * np.cos(turn),
-                    53 * sy + 0.86 * sx * size * np.sin(turn),
-                    0 * turn + z + edge * pitch,
-                ],
-                1,
-            )
-            plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
             pedicles.append(_bar(base, base + np.array([0, 8 * sy, 0]), 3.6 * thick, tall=1.4))
@@ -176,7 +169,7 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
             processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
         start = np.array([centre, 78 * sy, z])
         processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
-    return [(join(pedicles), 0.6 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
+    return [(join(pedicles), 0.6 * thick), (join(processes), 0.8 * thick)]
 
 
 def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:
