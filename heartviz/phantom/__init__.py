@@ -1,4 +1,7 @@
-"""Drawn anatomy: radiographs whose every pixel is known, made from nothing but numbers."""
+"""Drawn anatomy: radiographs whose every pixel is known, made from nothing but numbers.
+
+`draw_chest` is a flat drawing for tests; `draw_patient` and `render_film` are a thorax in three dimensions, X-rayed.
+"""
 
 from heartviz.phantom.chest import draw_chest
 from heartviz.phantom.film import Exposure, draw_exposure

@@ -28,8 +28,8 @@ _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.9
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
 # Half width of what lies between the lungs by depth, adult mm.
 _MEDIASTINUM_BY_DEPTH = (
-    (-96, -90, -80, -66, -52, -40, -20, 5, 22, 36, 48, 58, 66, 74, 82, 90, 100),
-    (34, 20, 10, 5, 8, 15, 23, 25, 22, 17, 15.5, 17, 21, 29, 42, 58, 84),
+    (-96, -90, -80, -66, -52, -40, -20, 2, 14, 24, 32, 39, 46, 53, 60, 68, 76, 84, 92, 100),
+    (34, 20, 10, 4, 6, 14, 23, 26, 25, 20, 14, 13.5, 17, 21, 26, 34, 44, 57, 73, 92),
 )
 _ROUNDNESS = 2.35
 _CHEST_WALL_MM = 11.0
@@ -87,7 +87,8 @@ def ring_distance(patient: Patient, grid: Grid) -> Field:
     x, y, _ = grid.xyz()
     wide, deep, shift = (f(patient, grid.z)[None, :, None].astype(np.float32) for f in _RING)
     n = np.float32(_ROUNDNESS)
-    sideways, lengthways = (np.abs(x) / wide) ** n, (np.abs(y - shift) / deep) ** n
+    aside = np.where(x > 0, x / np.float32(patient.left_width_ratio), -x)
+    sideways, lengthways = (aside / wide) ** n, (np.abs(y - shift) / deep) ** n
     return (sideways + (lengthways - 1)) * (deep / n)
 
 
@@ -103,10 +104,14 @@ def cavity_distance(patient: Patient, grid: Grid) -> Field:
     return np.maximum(distance, 0.75 * (dome_height(patient, x, y) - z), out=distance)
 
 
-def mediastinum_half_width(patient: Patient, y: Field) -> Field:
-    """Half width in mm, by depth, of what lies between the lungs where no heart or vessel widens it."""
-    wide, deep, _ = patient.scale_xyz
-    return (wide * np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)).astype(np.float32)
+def mediastinum_half_width(patient: Patient, y: Field, z: Field) -> Field:
+    """Half width in mm, by depth and height, of what lies between the lungs where no heart or vessel widens it."""
+    wide, deep, tall = patient.scale_xyz
+    plain = np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)
+    # Above the heart fat and the great veins widen its middle.
+    more = np.interp(z / tall, (80, 125, 190, 235), (0, 7, 8, 3)) * np.exp(-(((y / deep + 4) / 26) ** 2))
+    wave = 1.5 * np.sin(z / tall / 17.0 + patient.seed % 7) * np.exp(-(((y / deep) / 40) ** 2))
+    return (wide * (plain + more + wave)).astype(np.float32)
 
 
 def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
@@ -114,8 +119,8 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     grid = lungs_grid(patient, voxel_mm)
     lungs = cavity_distance(patient, grid)
     cavity = occupancy(lungs, voxel_mm)
-    aside = np.abs(grid.x)[None, :] - mediastinum_half_width(patient, grid.y)[:, None]
-    np.maximum(lungs, -aside[:, None, :], out=lungs)
+    between = mediastinum_half_width(patient, grid.y[:, None], grid.z[None, :])
+    np.maximum(lungs, between[:, :, None] - np.abs(grid.x), out=lungs)
 
     part, place = _heart_window(patient, grid)
     chambers = chamber_distances(patient, part)
@@ -224,10 +229,12 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     wall = _CHEST_WALL_MM * sx + patient.muscle_mm
     wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
     wide = wide - 0.05 * sx * np.clip(-grid.z - 60, 0, None)
-    deep = half_depth(patient, np.minimum(grid.z, 0.72 * height)) + wall * 0.9
+    deep = half_depth(patient, np.minimum(grid.z, 0.86 * height)) + wall * 0.9
     wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
     n = np.float32(2.4)
-    torso = ((np.abs(x) / wide) ** n + (np.abs(y - 4 * sy) / deep) ** n - 1) * (deep / n)
+    # Breastbone and spine lie in furrows.
+    deep = deep * (1 - 0.09 * np.exp(-((x / (38 * sx)) ** 2))).astype(np.float32)
+    torso = ((np.abs(x) / wide) ** n + ((np.abs(y - 4 * sy) / deep) ** n - 1)) * (deep / n)
     torso = unite_smoothly(torso, z - np.float32(1.0 * height), -60 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
@@ -237,7 +244,10 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
         return np.array([px * sx, py * sy, pz * sz])
 
     muscle = patient.muscle_mm - 11 * sx
-    shoulder = capsule_distance(mirrored, point(30, 8, 215), point(160, 4, 206), 66 * thick, 50 * thick + muscle)
+    bulk, tip = (0.72, 130) if arms_raised else (1.0, 160)
+    shoulder = capsule_distance(
+        mirrored, point(30, 8, 215), point(tip, 4, 206), 66 * bulk * thick, 50 * bulk * thick + muscle
+    )
     neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
     throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)

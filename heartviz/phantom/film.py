@@ -27,7 +27,8 @@ class Exposure:
     enhancement: float
     grain: float
     collimation: tuple[float, float, float, float]  # unexposed share at top, bottom, left, right
-    marker: bool
+    marker: Literal["", "L", "R"]  # the side it stands on
+    marker_place: tuple[float, float]  # down, and in from its side, in film heights and widths
     noise_seed: int
 
 
@@ -38,13 +39,14 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
     return Exposure(
         response=response,
         photons=float(np.exp(rng.normal(np.log(300000), 0.4))),
-        scatter_ratio=float(rng.uniform(0.06, 0.13)),
+        scatter_ratio=float(rng.uniform(0.10, 0.22)),
         contrast=float(np.exp(rng.normal(0, 0.12))),
         brightness=float(rng.normal(0, 0.12)),
-        enhancement=float(rng.uniform(0.2, 0.7)),
+        enhancement=float(rng.uniform(0.3, 0.9)),
         grain=float(rng.uniform(0.003, 0.007)),
         collimation=edges,
-        marker=bool(rng.random() < 0.6),
+        marker=("", "L", "R", "R")[int(rng.integers(4))],
+        marker_place=(float(rng.uniform(0.05, 0.14)), float(rng.uniform(0.03, 0.09))),
         noise_seed=int(rng.integers(2**31)),
     )
 
@@ -55,8 +57,8 @@ def expose(primary: Field, exposure: Exposure, pixel_mm: float, magnification: f
     behind = 1 - np.clip(primary * 1.2 - 0.15, 0, 1)
     scatter = _blur(primary * behind, 45 / pixel_mm) * exposure.scatter_ratio
     signal = primary + scatter * _blur(behind, 8 / pixel_mm)
-    blur_mm = np.hypot(FOCAL_SPOT_MM * (magnification - 1), 0.45 if exposure.response == "film" else 0.35)
-    signal = _blur(signal, max(blur_mm / pixel_mm, 0.45))
+    blur_mm = np.hypot(FOCAL_SPOT_MM * (magnification - 1), 0.25 if exposure.response == "film" else 0.15)
+    signal = _blur(signal, max(blur_mm / pixel_mm, 0.35))
     if noise:
         count = exposure.photons * pixel_mm**2
         signal = signal + rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / np.float32(count))
@@ -73,17 +75,18 @@ def expose(primary: Field, exposure: Exposure, pixel_mm: float, magnification: f
 
 def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm: float) -> Field:
     """Tone curve of optical depth (H, W), between the body's thinnest and thickest parts."""
-    middle = low + (0.50 - 0.12 * exposure.brightness) * (high - low)
+    place = 0.22 if exposure.response == "digital" else 0.27
+    middle = low + (place - 0.12 * exposure.brightness) * (high - low)
     if exposure.response == "digital":
         # Multiscale processing lifts fine detail and flattens broad differences.
         broad, middling, fine = _blur(depth, 30 / pixel_mm), _blur(depth, 8 / pixel_mm), _blur(depth, 2.0 / pixel_mm)
         gain = np.float32(exposure.enhancement)
         depth = (
-            depth - np.float32(0.25) * (broad - np.float32(middle)) + gain * (0.5 * (fine - middling) + (depth - fine))
+            depth - np.float32(0.2) * (broad - np.float32(middle)) + gain * (0.25 * (fine - middling) + (depth - fine))
         )
-        steep = 3.7 * exposure.contrast / (high - low)
+        steep = 5.2 * exposure.contrast / (high - low)
     else:
-        steep = 4.2 * exposure.contrast / (high - low)
+        steep = 5.0 * exposure.contrast / (high - low)
     curve = 1 / (1 + np.exp(-np.float32(steep) * (depth - np.float32(middle))))
     floor = 1 / (1 + np.exp(steep * middle))
     return (0.02 + 0.94 * (curve - np.float32(floor)) / np.float32(1 - floor)).astype(np.float32)
@@ -95,8 +98,11 @@ def _finish(gray: Field, exposure: Exposure) -> None:
     top, bottom, left, right = exposure.collimation
     if exposure.marker:
         letter, scale = np.zeros((height, width), np.uint8), height / 560
-        at_xy = (int(0.05 * width), int(0.11 * height))
-        cv2.putText(letter, "R", at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, max(1, round(2 * scale)), cv2.LINE_AA)
+        down, inwards = exposure.marker_place
+        left = inwards if exposure.marker == "R" else 1 - inwards - 0.035
+        at_xy = (int(left * width), int((down + 0.03) * height))
+        line_px = max(1, round(2 * scale))
+        cv2.putText(letter, exposure.marker, at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, line_px, cv2.LINE_AA)
         np.maximum(gray, letter.astype(np.float32) * np.float32(0.97 / 255), out=gray)
     gray[: int(top * height)] = 0.01
     gray[height - int(bottom * height) :] = 0.01

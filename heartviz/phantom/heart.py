@@ -9,6 +9,7 @@ from heartviz.phantom.shapes import Ellipsoid, Field, Grid, Points, ellipsoid_di
 
 # Written in the adult's mm: a point on the diaphragm about which the heart grows.
 _ANCHOR = np.array([6.0, -22.0, -20.0])
+_SEAT = np.array([6.0, -22.0, -25.0])  # where that point comes to lie in the chest
 _BLEND_MM = 22.0
 PERICARDIUM_MM = 2.0
 
@@ -59,7 +60,7 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
 def chamber_distances(patient: Patient, grid: Grid) -> dict[str, Field]:
     """Signed distance in mm to each chamber on a grid."""
     stretch = heart_scale_xyz(patient)
-    anchor = _ANCHOR * np.array(patient.scale_xyz)
+    anchor = _SEAT * np.array(patient.scale_xyz)
     own = tuple(
         (axis - np.float32(a)) / np.float32(s) + np.float32(o)
         for axis, a, s, o in zip(grid.xyz(), anchor, stretch, _ANCHOR, strict=True)
@@ -82,12 +83,6 @@ def heart_distance(chambers: dict[str, Field], blend_mm: float = _BLEND_MM) -> F
     return whole - np.float32(PERICARDIUM_MM)
 
 
-def heart_point(patient: Patient, own: object) -> Points:
-    """Points of the heart's own space (adult mm) in the patient's mm."""
-    scale = np.array(patient.scale_xyz)
-    return (np.asarray(own, float) - _ANCHOR) * heart_scale_xyz(patient) + _ANCHOR * scale
-
-
 def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
     """Aorta, pulmonary trunk with its two branches, caval veins and pulmonary veins' ends, in the patient's mm."""
     chest = np.array(patient.scale_xyz)
@@ -104,13 +99,13 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), radius * thick * gain)
 
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
-    arch = [(4, -3, 163), (16, 12, 161), (23, 25, 149), (22, 33, 131)]
+    arch = [(4, -8, 162), (18, 2, 163), (25, 16, 159), (26, 29, 147), (23, 35, 129)]
     descending = [(18 + unfold, 36, 110), (15 + unfold, 36, 70), (10, 36, 20), (3, 35, -40), (0, 34, -100)]
     subclavian = np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)])
     out = 4 * (trunk - 1)
     return {
         "ascending_aorta": make(ascending, (14, 15, 15, 13.5), wide * (0.5 + 0.5 * knob)),
-        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14.5, 14.5, 12.5), wide * knob),
+        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14, 14.5, 14, 12), wide * knob),
         "descending_aorta": make(np.array([arch[-1], *descending]) * left, (12, 11.5, 11, 10.5, 10, 9.5), wide),
         "pulmonary_trunk": make(
             [(26 - 12 * bay, -42, 92), (30 - 12 * bay + out, -30, 108), (28 - 10 * bay + out, -14, 117)],

@@ -27,7 +27,7 @@ SIGNS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
         "knob_small": {"knob_scale": -0.35},
     },
     "TOF": {
-        "right_ventricle": {"rv_scale": 0.45},
+        "right_ventricle": {"rv_scale": 0.22},
         "apex_up": {"apex_lift": 1.0},
         "pulmonary_bay": {"bay": 1.0, "trunk_scale": -0.35},
         "vessels_down": {"vessel_gain": -0.65, "hilar_gain": -0.45},

@@ -27,7 +27,9 @@ class Patient:
     fat_mm: float
     muscle_mm: float
     breast_scale: float
-    rotation_deg: float
+    rotation_deg: float  # about z
+    lean_deg: float  # in the film's plane
+    left_width_ratio: float  # the left half of the chest over the right half
     scoliosis_mm: float
     dome_gap_mm: float  # the right dome above the left one
     dome_flatness: float
@@ -75,19 +77,21 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
     female = sex == "female" and age > 13
     body = 0.93 if female else 1.0
     heaviness = z["fat"]
-    half_width = 137 * body * grown**0.86 * (1 + 0.055 * z["width"])
+    half_width = 140 * body * grown**0.86 * (1 + 0.055 * z["width"])
     return Patient(
         age_years=age,
         sex=sex,
         half_width_mm=half_width,
         half_depth_mm=92 * body * grown**0.72 * (1 + 0.06 * z["depth"] + 0.05 * np.clip((age - 60) / 30, 0, 1)),
-        lung_height_mm=250 * body * grown**1.12 * (1 + 0.06 * z["inspiration"] + 0.02 * z["width"]),
+        lung_height_mm=230 * body * grown**1.12 * (1 + 0.06 * z["inspiration"] + 0.02 * z["width"]),
         fat_mm=float(np.clip((14 if female else 10) * np.exp(0.42 * heaviness) * grown**0.6, 2.5, 34)),
         muscle_mm=(9 if female else 13) * grown * np.exp(0.15 * z["muscle"]),
         breast_scale=float(np.exp(0.25 * z["breast"] + 0.18 * heaviness)) if female else 0.0,
         rotation_deg=1.6 * z["rotation"],
+        lean_deg=1.1 * z["lean"],
+        left_width_ratio=0.985 + 0.02 * z["left"],
         scoliosis_mm=3.5 * z["scoliosis"],
-        dome_gap_mm=grown * (12 + 4 * z["dome"]),
+        dome_gap_mm=grown * (10 + 4 * z["dome"]),
         dome_flatness=float(np.clip(1 + 0.18 * z["flatness"], 0.6, 1.5)),
         heart_turn_deg=9 * child + 4 * z["turn"] - 5 * z["inspiration"] + 2 * heaviness,
         bone_gain=float(np.exp(0.12 * z["bone"]) * np.interp(age, (0, 10, 20, 50, 90), (0.7, 0.85, 1.0, 1.0, 0.72))),
@@ -103,6 +107,6 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
 
 
 _DRAWN = (
-    "width", "depth", "inspiration", "fat", "muscle", "breast", "rotation", "scoliosis", "dome", "flatness", "turn",
-    "bone", "tilt", "arms", "bubble", "thymus", "aorta", "heart", "vessels",
+    "width", "depth", "inspiration", "fat", "muscle", "breast", "rotation", "lean", "left", "scoliosis", "dome",
+    "flatness", "turn", "bone", "tilt", "arms", "bubble", "thymus", "aorta", "heart", "vessels",
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Path lengths: how many mm of a structure each pixel's ray crosses, seen from a point source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from heartviz.phantom.tubes import Tubes
 
 SOURCE_TO_DETECTOR_MM = {"pa": 1800.0, "ap": 1000.0, "lateral": 1800.0}
 RADIUS_BINS = 16
+FINE_RADIUS_BINS = 48  # where there are few points, so that bins do not show
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class Beam:
     centre_z_mm: float
     turn_rad: float = 0.0
     centre_col_mm: float = 0.0
+    lean_rad: float = 0.0  # of the patient in the film's plane, to the picture's right
+
+    def halved(self) -> "Beam":
+        """The same view on pixels twice as large. Raises ValueError for an odd size."""
+        if self.size[0] % 2 or self.size[1] % 2:
+            raise ValueError(f"Only even sizes can be halved, got {self.size}.")
+        return replace(self, size=(self.size[0] // 2, self.size[1] // 2), pixel_mm=2 * self.pixel_mm)
 
     @property
     def source_to_detector_mm(self) -> float:
@@ -48,8 +56,10 @@ class Beam:
         if self.view != "lateral":
             across = points[:, 0] + self.turn_rad * points[:, 1]
         grown = self.magnification(self.depth_of(points))
-        rows = (self.size[0] - 1) / 2 - grown * (points[:, 2] - self.centre_z_mm) / self.pixel_mm
-        cols = (self.size[1] - 1) / 2 + grown * (across - self.centre_col_mm) / self.pixel_mm
+        up, aside = points[:, 2] - self.centre_z_mm, across - self.centre_col_mm
+        cos, sin = np.cos(self.lean_rad), np.sin(self.lean_rad)
+        rows = (self.size[0] - 1) / 2 - grown * (cos * up - sin * aside) / self.pixel_mm
+        cols = (self.size[1] - 1) / 2 + grown * (cos * aside + sin * up) / self.pixel_mm
         return rows, cols, grown
 
     def obliquity(self) -> Field:
@@ -65,7 +75,7 @@ def project_volume(beam: Beam, grid: Grid, occupied: Field) -> Field:
     """
     lateral = beam.view == "lateral"
     slices = np.ascontiguousarray(occupied.transpose(2, 1, 0)) if lateral else occupied
-    (across, along) = (grid.y, grid.x) if lateral else (grid.x, grid.y)
+    along = grid.x if lateral else grid.y
     corners = np.array([(x, y, z) for x in grid.x[[0, -1]] for y in grid.y[[0, -1]] for z in grid.z[[0, -1]]], float)
     rows, cols, _ = beam.to_pixels(corners)
     top, left = (int(np.clip(np.floor(v.min()) - 2, 0, n)) for v, n in zip((rows, cols), beam.size, strict=True))
@@ -74,18 +84,17 @@ def project_volume(beam: Beam, grid: Grid, occupied: Field) -> Field:
     if end <= top or right <= left:
         return path
     canvas, sheet = np.zeros((end - top, right - left), np.float32), None
-    for position, piece in zip(along, slices, strict=True):
-        if not piece.any():
+    # Three voxels of the first slice say how a slice is turned and scaled; the others differ by their depth.
+    steps = np.array([[0, 0, 0], [0, 1, 0] if lateral else [1, 0, 0], [0, 0, 1]]) * grid.voxel_mm
+    first = np.array([grid.x[0], grid.y[0], grid.z[0]], float) + steps
+    for position, piece, filled in zip(along, slices, slices.max(axis=(1, 2)) > 0, strict=True):
+        if not filled:
             continue
-        first = np.array(
-            [[grid.x[0], position, grid.z[0]]] if not lateral else [[position, grid.y[0], grid.z[0]]], float
-        )
-        (row,), (col,), (grown,) = beam.to_pixels(first)
-        step = float(grown) * grid.voxel_mm / beam.pixel_mm
-        move = np.array([[step, 0, col - left], [0, -step, row - top]])
+        first[:, 0 if lateral else 1] = position
+        rows, cols, _ = beam.to_pixels(first)
+        move = np.array([[v[1] - v[0], v[2] - v[0], v[0] - start] for v, start in ((cols, left), (rows, top))])
         sheet = cv2.warpAffine(piece, move, canvas.shape[::-1], dst=sheet, flags=cv2.INTER_LINEAR)
         canvas += sheet
-    assert across is not None
     path[top:end, left:right] = canvas * (np.float32(grid.voxel_mm) * beam.obliquity()[top:end, left:right])
     return path
 
@@ -93,7 +102,7 @@ def project_volume(beam: Beam, grid: Grid, occupied: Field) -> Field:
 def project_tubes(beam: Beam, tubes: Tubes, weight: NDArray | None = None) -> Field:
     """Path length in mm, float32 (H, W), through tubes; `weight` (n,) counts each point more or less.
 
-    Radii fall into 16 bins, each a flat disc that its points' arc lengths are filtered with.
+    Radii fall into bins, each a flat disc that its points' arc lengths are filtered with.
     """
     rows, cols, grown = beam.to_pixels(tubes.points)
     radii_px = tubes.radius_mm * grown / beam.pixel_mm
@@ -106,18 +115,19 @@ def project_tubes(beam: Beam, tubes: Tubes, weight: NDArray | None = None) -> Fi
     if not seen.any():
         return path[margin:-margin, margin:-margin]
     rows, cols, radii_px, lengths = rows[seen], cols[seen], radii_px[seen], lengths[seen]
-    edges = np.geomspace(radii_px.min() * 0.999, radii_px.max() * 1.001, RADIUS_BINS + 1)
-    bins = np.clip(np.searchsorted(edges, radii_px) - 1, 0, RADIUS_BINS - 1)
+    count = RADIUS_BINS if len(rows) > 4000 else FINE_RADIUS_BINS
+    edges = np.geomspace(radii_px.min() * 0.999, radii_px.max() * 1.001, count + 1)
+    bins = np.clip(np.searchsorted(edges, radii_px) - 1, 0, count - 1)
     for number in np.unique(bins):
         chosen = bins == number
         # The area of a disc, and so the tube's volume, is kept by the bin's root mean square.
         radius_px = float(np.sqrt(np.mean(radii_px[chosen] ** 2)))
-        impulses = _splat(rows[chosen], cols[chosen], lengths[chosen], (height, width))
         kernel = disc_kernel(radius_px, tubes.tall)
-        top, end = _filled(impulses.any(axis=1), kernel.shape[0] // 2, height)
-        left, right = _filled(impulses.any(axis=0), kernel.shape[1] // 2, width)
-        part = cv2.filter2D(impulses[top:end, left:right], -1, kernel, borderType=cv2.BORDER_CONSTANT)
-        path[top:end, left:right] += part
+        down, aside = kernel.shape[0] // 2 + 2, kernel.shape[1] // 2 + 2
+        top, left = max(int(rows[chosen].min()) - down, 0), max(int(cols[chosen].min()) - aside, 0)
+        end, right = min(int(rows[chosen].max()) + down, height), min(int(cols[chosen].max()) + aside, width)
+        impulses = _splat(rows[chosen] - top, cols[chosen] - left, lengths[chosen], (end - top, right - left))
+        path[top:end, left:right] += cv2.filter2D(impulses, -1, kernel, borderType=cv2.BORDER_CONSTANT)
     return path[margin:-margin, margin:-margin]
 
 
@@ -150,9 +160,3 @@ def _splat(rows: NDArray, cols: NDArray, values: NDArray, size: tuple[int, int])
     ):
         total += np.bincount(flat + step, values * share, minlength=total.size)
     return total.reshape(size).astype(np.float32)
-
-
-def _filled(occupied: NDArray, margin: int, limit: int) -> tuple[int, int]:
-    """First and end index of the occupied entries, with a margin."""
-    places = np.flatnonzero(occupied)
-    return max(int(places[0]) - margin - 1, 0), min(int(places[-1]) + margin + 2, limit)

@@ -1,6 +1,7 @@
 """A patient's radiograph with its masks and the cause of what a lesion changed."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import cv2
@@ -18,13 +19,14 @@ from heartviz.phantom.tubes import Tubes
 from heartviz.phantom.vessels import grow_vessels
 from heartviz.records import BoolMask, FloatImage
 
+SEEN = ("left_lung", "right_lung", "airway")  # the rest of the chest displaces lung, and is needed for masks
 CHAMBERS = ("ra", "rv", "la", "lv")
 HEART_PATH_MM = 5.0
 LUNG_PATH_MM = 6.0
 MEDIASTINUM_PATH_MM = 42.0  # of an adult
 BODY_VOXEL_RATIO = 2.6
-# Mineral of a vertebral body beside the cancellous bone of attenuation.py: about 150 mg/cm^3 beside 220.
-SPONGIOSA_SHARE = 0.6
+# Mineral of a vertebral body beside the cancellous bone of attenuation.py: about 120 mg/cm^3 beside 220.
+SPONGIOSA_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,39 +91,46 @@ def draw_beam(rng: np.random.Generator, patient: Patient, view: str, size: tuple
     wide = 2 * (patient.half_width_mm + 14 * sx) if view != "lateral" else 2 * (patient.half_depth_mm + 34 * sy)
     tall = 1.32 * height
     pixel_mm = float(max(wide * room * 1.06 / size[1], tall * room * 0.96 / size[0]))
-    turn = np.deg2rad(patient.rotation_deg)
-    return Beam(view, size, pixel_mm, reach, (0.36 + up) * height, turn, aside * sx)
+    turn, lean = np.deg2rad(patient.rotation_deg), np.deg2rad(patient.lean_deg)
+    return Beam(view, size, pixel_mm, reach, (0.36 + up) * height, turn, aside * sx, lean)
 
 
 def _voxel_mm(beam: Beam) -> float:
     return float(np.clip(2.4 * beam.pixel_mm, 1.2, 3.2))
 
 
-def _project_constant(patient: Patient, beam: Beam) -> dict[str, Field]:
-    """Path lengths in mm of all that no lesion changes, and the points of the lungs' vessels left aside."""
+@lru_cache(maxsize=4)
+def _project_constant(patient: Patient, beam: Beam) -> MappingProxyType[str, Field]:
+    """Path lengths in mm of all that no lesion changes; kept, so that one patient's next film is quicker."""
     voxel = _voxel_mm(beam)
     body = build_body(patient, BODY_VOXEL_RATIO * voxel, arms_raised=beam.view == "lateral")
     scene = {name: _project(beam, volume) for name, volume in body.items()}
     scene["bubble"] = _project(beam, build_gas(patient, voxel))
-    scene["vertebrae"] = _project(beam, build_spine(patient, voxel))
-    scene["cortical"] = np.zeros(beam.size, np.float32)
-    scene["cancellous"] = np.float32(SPONGIOSA_SHARE) * scene["vertebrae"]
-    for pairs in build_bones(patient, arms_raised=beam.view == "lateral").values():
-        for whole, inside in pairs:
-            outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
-            scene["cortical"] += np.maximum(outer - inner, 0)
-            scene["cancellous"] += inner
+    bodies, end_plates = build_spine(patient, voxel)
+    scene["cortical"] = _project(beam, end_plates)
+    scene["cancellous"] = np.float32(SPONGIOSA_SHARE) * _project(beam, bodies)
+    for whole, inside in build_bones(patient, arms_raised=beam.view == "lateral"):
+        outer, inner = project_tubes(beam, whole), project_tubes(beam, inside)
+        scene["cortical"] += np.maximum(outer - inner, 0)
+        scene["cancellous"] += np.float32(SPONGIOSA_SHARE) * inner
     gain = np.float32(patient.bone_gain)
     scene["cortical"] *= gain
     scene["cancellous"] *= gain
-    return scene
+    for path in scene.values():
+        path.flags.writeable = False
+    return MappingProxyType(scene)
 
 
-def _project_changing(patient: Patient, beam: Beam, scene: dict[str, Field]) -> tuple[Field, dict[str, BoolMask]]:
+def _project_changing(
+    patient: Patient, beam: Beam, scene: MappingProxyType[str, Field]
+) -> tuple[Field, dict[str, BoolMask]]:
     """The transmitted share of the beam, and the masks."""
     chest = build_chest(patient, _voxel_mm(beam))
-    paths = {name: _project(beam, volume) for name, volume in chest.items()}
-    vessels = grow_vessels(patient)
+    paths = {
+        name: _project(beam, volume) if name in SEEN else _project_coarsely(beam, volume)
+        for name, volume in chest.items()
+    }
+    vessels = grow_vessels(patient, max(0.7, 0.9 * beam.pixel_mm))
     inside = sum(_look_up(chest[name], vessels) for name in ("left_lung", "right_lung"))
     blood = project_tubes(beam, vessels, inside)
     lung = np.maximum(paths["left_lung"] + paths["right_lung"] - blood, 0)
@@ -146,7 +155,7 @@ def _make_masks(beam: Beam, paths: dict[str, Field], depth_mm: float) -> dict[st
     masks = {"heart": heart, "great_vessels": paths["great_vessels"] > HEART_PATH_MM}
     masks |= {name: paths[name] > HEART_PATH_MM for name in CHAMBERS}
     if beam.view == "lateral":
-        lungs = paths["left_lung"] + paths["right_lung"] > LUNG_PATH_MM
+        lungs = (paths["left_lung"] + paths["right_lung"] > LUNG_PATH_MM) & (paths["below_domes"] < 60)
         nothing = np.zeros_like(lungs)
         return masks | {"left_lung": nothing, "right_lung": nothing, "lungs": lungs}
     # What lies between the lungs shows as their edge where it is about as deep as a great vessel behind the other.
@@ -168,6 +177,13 @@ def _project(beam: Beam, volume: Volume) -> Field:
     return project_volume(beam, volume.grid, volume.occupied)
 
 
+def _project_coarsely(beam: Beam, volume: Volume) -> Field:
+    """Path length for a mask alone: large films get it from half as many pixels each way."""
+    if min(beam.size) < 256 or beam.size[0] % 2 or beam.size[1] % 2:
+        return _project(beam, volume)
+    return cv2.resize(_project(beam.halved(), volume), beam.size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
 def _look_up(volume: Volume, tubes: Tubes) -> np.ndarray:
     """Occupancy at the nearest voxel of each point, (n,); 0 outside the grid."""
     grid = volume.grid
@@ -184,7 +200,7 @@ def _texture(patient: Patient, beam: Beam) -> Field:
     """Uneven density of the lung's tissue, about 1, float32 (H, W)."""
     rng = patient.child_rng(30)
     total = np.ones(beam.size, np.float32)
-    for grain_mm, amount in ((1.2, 0.035), (3.0, 0.03), (9.0, 0.03)):
+    for grain_mm, amount in ((1.0, 0.05), (2.4, 0.05), (7.0, 0.03)):
         cells = [max(2, round(n * beam.pixel_mm / grain_mm)) for n in beam.size]
         coarse = rng.standard_normal(cells, np.float32)
         total += np.float32(amount) * cv2.resize(coarse, beam.size[::-1], interpolation=cv2.INTER_CUBIC)

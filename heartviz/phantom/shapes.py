@@ -94,22 +94,24 @@ def unite_tube(field: Field, grid: Grid, points: Points, radii: NDArray, reach_m
 
 def unite_smoothly(first: Field, second: Field, blend_mm: float) -> Field:
     """Signed distance to the union of two shapes whose seam is rounded over `blend_mm`; their overlap if negative."""
-    width = np.float32(blend_mm)
-    near = np.maximum(abs(width) - np.abs(first - second), 0)
-    sharp = np.minimum(first, second) if blend_mm > 0 else np.maximum(first, second)
-    return sharp - near * near * (np.float32(0.25) / width)
+    blended = np.minimum(first, second) if blend_mm > 0 else np.maximum(first, second)
+    near = np.abs(first - second)
+    np.subtract(np.float32(abs(blend_mm)), near, out=near)
+    np.maximum(near, 0, out=near)
+    near *= near
+    near *= np.float32(0.25 / blend_mm)
+    blended -= near
+    return blended
 
 
 def smooth_curve(points: object, samples: int = 8) -> Points:
     """A Catmull-Rom curve through points (n, k), (samples * (n - 1) + 1, k)."""
     points = np.asarray(points, float)
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    t = np.linspace(0, 1, samples, endpoint=False)[:, None]
-    pieces = [
-        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
-    ]
-    return np.concatenate([*pieces, points[-1:]])
+    t = np.linspace(0, 1, samples, endpoint=False)[None, :, None]
+    a, b, c, d = (padded[k : len(padded) - 3 + k, None] for k in range(4))
+    pieces = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.concatenate([pieces.reshape(-1, points.shape[1]), points[-1:]])
 
 
 def _frame_along(direction: Points) -> Points:

@@ -8,8 +8,9 @@ from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
 # Last angle of each rib's bone, degrees, before its cartilage.
-_RIB_ENDS_DEG = (-50, -54, -56, -54, -51, -47, -42, -36, -30, -24, 10, 38)
+_RIB_ENDS_DEG = (-70, -58, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
 _ROUNDNESS = 2.35
+_END_PLATE_MM = 0.8
 
 
 def vertebra_pitch(patient: Patient) -> float:
@@ -22,8 +23,8 @@ def spine_x(patient: Patient, z: np.ndarray) -> np.ndarray:
     return patient.scoliosis_mm * np.sin(np.pi * np.asarray(z) / patient.lung_height_mm)
 
 
-def build_spine(patient: Patient, voxel_mm: float) -> Volume:
-    """Vertebral bodies, waisted and parted by discs."""
+def build_spine(patient: Patient, voxel_mm: float) -> tuple[Volume, Volume]:
+    """Vertebral bodies, waisted and parted by discs, and their hard end plates."""
     sx, sy, sz = patient.scale_xyz
     height, pitch = patient.lung_height_mm, vertebra_pitch(patient)
     grid = make_grid((-34 * sx, 26 * sy, -0.95 * height), (34 * sx, 80 * sy, 1.5 * height), voxel_mm)
@@ -41,17 +42,16 @@ def build_spine(patient: Patient, voxel_mm: float) -> Volume:
         / 2.6
     )
     disc = (from_middle - 0.80) * np.float32(pitch / 2)
-    return Volume(grid, occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm))
+    bodies = occupancy(np.maximum(across, disc).astype(np.float32), voxel_mm)
+    # A plate is thinner than a voxel: a slab one voxel thick that is hard in part.
+    plates = occupancy(np.maximum(across, np.abs(disc) - voxel_mm / 2).astype(np.float32), voxel_mm)
+    return Volume(grid, bodies), Volume(grid, plates * np.float32(min(1.0, _END_PLATE_MM * sz / voxel_mm)))
 
 
-def build_bones(patient: Patient, arms_raised: bool) -> dict[str, list[tuple[Tubes, Tubes]]]:
-    """Tubes of every bone and of the softer inside of each, by group."""
-    return {
-        "ribs": [_hollow(tubes, wall) for tubes, wall in _ribs(patient)],
-        "shoulders": [_hollow(tubes, wall) for tubes, wall in _shoulders(patient, arms_raised)],
-        "spine": [_hollow(tubes, wall) for tubes, wall in _spine_edges(patient)],
-        "sternum": [_hollow(tubes, wall) for tubes, wall in _sternum(patient)],
-    }
+def build_bones(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, Tubes]]:
+    """Tubes of the bones, each with those of its softer inside; raised arms, as for a lateral film, are left out."""
+    parts = [*_ribs(patient), *_shoulders(patient, arms_raised), *_spine_edges(patient), *_sternum(patient)]
+    return [_hollow(tubes, wall) for tubes, wall in parts]
 
 
 def _hollow(tubes: Tubes, wall_mm: float) -> tuple[Tubes, Tubes]:
@@ -70,34 +70,37 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
     thick = (sx * sz) ** 0.5 * patient.bone_gain**0.25
     parts = []
     for number in range(12):
-        head_z = height + 6 * sz - number * pitch
+        head_z = height + 3 * sz - number * pitch
         for side in (-1, 1):
             wobble = rng.normal(0, 1, 4)
             end = np.deg2rad(_RIB_ENDS_DEG[number] + 2 * wobble[0])
-            angles = np.linspace(np.deg2rad(80), end, 22)
+            angles = np.linspace(np.deg2rad(60), end, 20)
             tilt = patient.rib_tilt * (0.8 + 0.03 * number) * (1 + 0.05 * wobble[1])
             depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / _ROUNDNESS)
             breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
-            # The fall follows the rib's depth; the chest is narrower where the rib is higher.
-            # Flat along the back, steep round the flank and forwards.
+            # Down and out along the back, steeper round the flank and forwards.
             fall = np.clip(0.95 - depth, 0, None)
-            z = head_z + 2 * sz - tilt * 92 * sz * (0.55 * fall + 0.42 * fall**1.7) - 6 * sz * breadth**2
+            z = head_z + 1 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth
             if number == 0:
-                z = head_z - 0.30 * 92 * sz * (0.92 - depth)
+                z = head_z - 0.36 * 92 * sz * (0.92 - depth) - 6 * sz * breadth
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
-            x = (half_width(patient, z) + 3.5 * sx) * breadth
-            root = np.array([[13 * sx, 58 * sy, head_z + 1 * sz], [24 * sx, 70 * sy, head_z + 3 * sz]])
+            x = (half_width(patient, z) * (patient.left_width_ratio if side > 0 else 1) + 3.5 * sx) * breadth
+            root = np.array([[13.0, 58, 1], [26, 71, 2.5], [46, 82, 1.5]]) * patient.scale_xyz + (0, 0, head_z)
+            back = back_shift(patient, root[:, 2]) + 0.92 * half_depth(patient, root[:, 2])
+            root[1:, 1] = np.minimum(root[1:, 1], back[1:])
+            root[2, 0] = min(root[2, 0], 0.5 * (root[1, 0] + x[0]))
+            root[2, 2] = 0.5 * (root[1, 2] + z[0])
             curve = np.concatenate([root, np.stack([x, y, z], 1)])
             curve = smooth_curve(curve * (side, 1, 1), 5)
             curve[:, 0] += spine_x(patient, curve[:, 2]) * np.clip(1 - np.abs(curve[:, 0]) / (80 * sx), 0, 1)
             share = np.linspace(0, 1, len(curve))
             radius = (
                 thick
-                * (0.85 if number in (0, 10, 11) else 1)
-                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.8, 3.4, 3.4, 2.7, 2.9))
+                * (0.75 if number in (0, 10, 11) else 1)
+                * np.interp(share, (0, 0.1, 0.5, 0.9, 1), (2.9, 3.6, 3.4, 2.1, 2.2))
             )
             parts.append(sample_curve(curve, radius, 0.7 * min(sx, 1), tall=1.75))
-    return [(join(parts), 0.85 * thick)]
+    return [(join(parts), 1.0 * thick)]
 
 
 def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]:
@@ -110,81 +113,63 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
     for side in (-1, 1):
         tilt = rng.normal(0, 2)
         mirror = scale * (side, 1, 1)
-        clavicle = [
-            (16, -62, 192),
-            (34, -66, 201 + 0.3 * lift),
-            (70, -58, 209 + lift),
-            (108, -34, 219 + lift + tilt),
-            (148, -12, 225 + lift + tilt),
-        ]
+        clavicle = np.array(
+            [(14, -62, 188), (38, -71, 198), (74, -60, 211), (112, -35, 219), (150, -12, 219)], float
+        ) + np.outer([0, 0.3, 0.8, 1, 1], [0, 0, lift + tilt])
         clavicles.append(
             sample_curve(
-                smooth_curve(np.array(clavicle) * mirror),
+                smooth_curve(clavicle * mirror),
                 np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick,
             )
         )
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
-        corner, angle = np.array([112, 92, 212]) + move, np.array([136, 88, 96]) + move
+        corner, angle = np.array([108, 92, 214]) + move, np.array([140, 88, 88]) + move
         socket, neck = np.array([156, 40, 206]) + move, np.array([150, 52, 180]) + move
         up = np.array([0.0, 0.0, 18.0])
-        inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (3, -2, 0), angle]) * mirror)
-        outer = smooth_curve(np.array([neck, (neck + angle) / 2 + (2, 8, 0), angle]) * mirror)
+        inner = smooth_curve(np.array([corner, (corner + angle) / 2 - (5, -2, 0), angle - (4, 0, -4)]) * mirror)
+        outer = smooth_curve(np.array([neck, (neck + angle) / 2 - (3, -8, 0), angle - (0, 0, -4)]) * mirror)
         spine = smooth_curve(
             np.array([corner * 0.72 + angle * 0.28, (140, 84, 205), (160, 60, 228), (178, 30, 226)]) * mirror
         )
         blades += [
-            sample_curve(inner, np.linspace(1.5, 1.0, len(inner)) * thick),
-            sample_curve(outer, np.linspace(2.6, 1.2, len(outer)) * thick),
-            sample_curve(spine, 3.0 * thick),
+            sample_curve(inner, np.linspace(1.5, 0.5, len(inner)) * thick),
+            sample_curve(outer, np.linspace(2.6, 0.6, len(outer)) * thick),
+            sample_curve(spine, 2.2 * thick),
         ]
         blades.append(sample_curve(smooth_curve(np.array([socket + up, socket, socket - up]) * mirror), 5 * thick))
         blades.append(
             sample_curve(smooth_curve(np.array([socket + up, (142, 12, 224), (152, 2, 212)]) * mirror), 4.5 * thick)
         )
-        for share in np.linspace(0.04, 0.96, 36):
-            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.6, 1), (1.3, 1.1, 0.5)) * thick
+        for share in np.linspace(0.04, 0.96, 26):
+            thin = np.interp(np.linspace(0, 1, len(inner)), (0, 0.5, 0.85, 1), (1.5, 1.2, 0.5, 0.05)) * thick
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
-        arms.append(
-            sample_curve(
-                np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror,
-                np.array([23, 20, 11.5, 11]) * thick,
-            )
-        )
+        shaft = smooth_curve(np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror, 16)
+        round_head = np.interp(np.linspace(0, 1, len(shaft)), (0, 0.06, 0.2, 0.33, 0.66, 1), (13, 21, 22, 20, 11.5, 11))
+        arms.append(sample_curve(shaft, round_head * thick, 0.4))
     found = [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick)]
     return found if arms_raised else [*found, (join(arms), 2.2 * thick)]
 
 
 def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
-    """Pedicles and end plates, spinous and transverse processes of each vertebra."""
+    """Pedicles, spinous and transverse processes of each vertebra."""
     sx, sy, sz = patient.scale_xyz
     pitch, thick = vertebra_pitch(patient), (sx * sz) ** 0.5
-    pedicles, plates, processes = [], [], []
-    turn = np.linspace(0, 2 * np.pi, 17)
+    pedicles, processes = [], []
     for number in range(-4, 19):
         z = patient.lung_height_mm - (number + 0.5) * pitch
         centre = float(spine_x(patient, z))
         size = float(np.interp(z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12)))
-        for edge in (-0.41, 0.41):
-            ring = np.stack(
-                [
-                    centre + sx * size * np.cos(turn),
-                    53 * sy + 0.86 * sx * size * np.sin(turn),
-                    0 * turn + z + edge * pitch,
-                ],
-                1,
-            )
-            plates.append(sample_curve(ring, 0.7 * thick))
         for side in (-1, 1):
             base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
-            pedicles.append(_bar(base, base + np.array([0, 12 * sy, 0]), 3.6 * thick, tall=1.4))
+            pedicles.append(_bar(base, base + np.array([0, 8 * sy, 0]), 3.6 * thick, tall=1.4))
             tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
             processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
             root = np.array([centre, 81 * sy, z - 6 * sz])
             processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
         start = np.array([centre, 78 * sy, z])
         processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
-    return [(join(pedicles), 0.9 * thick), (join(plates), 0.3 * thick), (join(processes), 0.8 * thick)]
+    return [(join(pedicles), 0.6 * thick), (join(processes), 0.8 * thick)]
 
 
 def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:

@@ -10,14 +10,14 @@ from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Points
 from heartviz.phantom.tubes import Tubes
 
-LEAVES = 1500  # of one tree; a lung has two, arteries and veins
-LEAF_RADIUS_MM = (0.62, 0.52)
+LEAVES = 2200  # of one tree; a lung has two, arteries and veins
+LEAF_RADIUS_MM = (0.56, 0.47)
 # A vessel is as wide as the leaves it feeds: r = r_leaf * n^(1/3), so that r^3 is shared out at every branching.
 MURRAY_POWER = 1 / 3
-_STEP_MM = 0.7
 # Place and heading of each trunk in the left lung, adult mm: arteries to upper, middle and lower lung, then veins.
 _ARTERY_ROOTS = (
-    ((44, 10, 106), (0.35, 0.1, 0.95)),
+    ((44, 12, 106), (0.1, 0.3, 0.95)),
+    ((46, 8, 106), (0.55, -0.05, 0.8)),
     ((48, 4, 104), (0.8, -0.5, 0.5)),
     ((51, 18, 94), (0.95, -0.1, 0.05)),
     ((52, 22, 90), (0.5, 0.8, 0.1)),
@@ -25,7 +25,8 @@ _ARTERY_ROOTS = (
     ((54, 26, 68), (0.2, 0.35, -0.95)),
 )
 _VEIN_ROOTS = (
-    ((36, 4, 94), (0.5, -0.4, 0.8)),
+    ((36, 4, 94), (0.3, -0.3, 0.9)),
+    ((38, 2, 90), (0.7, -0.5, 0.5)),
     ((40, 4, 80), (0.9, -0.5, 0.0)),
     ((44, 24, 70), (0.8, 0.35, -0.45)),
     ((42, 28, 64), (0.4, 0.5, -0.8)),
@@ -44,7 +45,7 @@ class _Branches:
     end_radius: Points
 
 
-def grow_vessels(patient: Patient) -> Tubes:
+def grow_vessels(patient: Patient, step_mm: float = 0.7) -> Tubes:
     """All vessels of both lungs as tubes, arteries and veins, at the patient's vessel gain."""
     wide, deep, tall = patient.scale_xyz
     thick = (wide * deep * tall) ** (1 / 3)
@@ -59,7 +60,7 @@ def grow_vessels(patient: Patient) -> Tubes:
             owners = np.argmin([_steer(leaves, s, h) for s, h in zip(starts, headings, strict=True)], axis=0)
             grown += _grow(rng, starts, headings, leaves, owners, LEAF_RADIUS_MM[kind] * thick)
     fields = zip(*((b.start, b.end, b.leaving, b.arriving, b.start_radius, b.end_radius) for b in grown), strict=True)
-    return _sample(_Branches(*(np.concatenate(field) for field in fields)), patient.vessel_gain)
+    return _sample(_Branches(*(np.concatenate(field) for field in fields)), patient.vessel_gain, step_mm)
 
 
 def _steer(leaves: Points, start: Points, heading: Points) -> np.ndarray:
@@ -77,7 +78,7 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
     x = side * candidates[:, 0] * half_width(patient, z) * 0.97
     y = back_shift(patient, z) + candidates[:, 1] * half_depth(patient, z) * 0.96
     inside = (np.abs(candidates[:, 0]) ** 2.35 + np.abs(candidates[:, 1]) ** 2.35) < 0.93
-    inside &= np.abs(x) > mediastinum_half_width(patient, y) + 6 * patient.scale_xyz[0]
+    inside &= np.abs(x) > mediastinum_half_width(patient, y, z) + 6 * patient.scale_xyz[0]
     inside &= z > dome_height(patient, x.astype(np.float32), y.astype(np.float32)) + 4
     inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.4))
     return np.stack([x, y, z], 1)[inside][:LEAVES]
@@ -122,10 +123,10 @@ def _grow(
     return grown
 
 
-def _sample(branches: _Branches, gain: float) -> Tubes:
+def _sample(branches: _Branches, gain: float, step_mm: float) -> Tubes:
     """Points along all branches, each a cubic curve that leaves and arrives along its headings."""
     length = np.linalg.norm(branches.end - branches.start, axis=1)
-    counts = np.maximum(2, np.ceil(length / _STEP_MM).astype(int))
+    counts = np.maximum(2, np.ceil(length / step_mm).astype(int))
     which = np.repeat(np.arange(len(length)), counts)
     t = ((np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) + 0.5) / counts[which]
     a, b = branches.start[which], branches.end[which]
