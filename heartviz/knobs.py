@@ -82,7 +82,9 @@ def draw_settings(settings: Settings, size_px: int = SIZE_PX) -> Film:
         heart_scale=patient.heart_scale * settings.heart_size,
     )
     exposure = draw_exposure(np.random.default_rng([settings.patient, _VIEW_SEED]))
-    exposure = replace(exposure, brightness=0.6 * settings.brightness, marker=settings.marker, collimation=(0,) * 4)
+    exposure = replace(
+        exposure, brightness=0.6 * settings.brightness, marker="R" if settings.marker else "", collimation=(0,) * 4
+    )
     lesion = make_lesion(settings.kind, settings.severity)
     return render_film(patient, lesion, "pa", size_px, _VIEW_SEED, exposure)
 

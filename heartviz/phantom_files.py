@@ -123,7 +123,7 @@ def _write_film(order: Order, number: int) -> dict[str, Any]:
         )
     if order.file_format == "dicom":
         path = order.out / "dicom" / f"{name}.dcm"
-        drawn = (film.pixel_mm, name, film.patient.age_years, film.patient.sex, film.exposure.marker)
+        drawn = (film.pixel_mm, name, film.patient.age_years, film.patient.sex, bool(film.exposure.marker))
         content = write_drawn_dicom(pixels, order.view, *drawn, f"DRAWN-{order.seed}-{number}")
     else:
         path = order.out / "png" / f"{name}.png"
