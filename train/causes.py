@@ -40,6 +40,7 @@ from train.sources.ctr512 import read_films
 PROCESSES = 2
 EDGES = "edges"
 ILL = TASK_CLASSES["congenital"][1:]
+EFFORT = ("integration_steps", "smoothgrad_samples", "patch_stride_px")
 PLACE = ("film", "label", "arm", "method", "model")
 MADE_BY = [Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp")]
 
@@ -61,6 +62,7 @@ class Config:
     drawings: int = field(default=0, metadata={"help": "the first N drawings, three a film; 0: all"})
     integration_steps: int = field(default=8, metadata={"help": "steps of Integrated Gradients"})
     smoothgrad_samples: int = field(default=8, metadata={"help": "noisy copies of SmoothGrad"})
+    patch_stride_px: int = field(default=32, metadata={"help": "px from patch to patch of Occlusion by patch"})
     seed: int = field(default=9, metadata={"help": "seed of the simulation"})
 
 
@@ -95,7 +97,7 @@ def explain_drawing(
     regions = shown.regions()
     areas = {"area": cause} | {f"{name}_area": mask for name, mask in regions.items() if name == "heart"}
     areas = {name: round(float(mask.mean()), 5) for name, mask in areas.items()}
-    effort = {"integration_steps": config.integration_steps, "smoothgrad_samples": config.smoothgrad_samples}
+    effort = {name: getattr(config, name) for name in EFFORT}
     answers, lines = {}, []
     for arm, method in wanted:
         classifier = models.classifiers["congenital", arm]
@@ -171,15 +173,8 @@ def main(config: Config) -> None:
     models = load_models(config.weights)
     run = describe_run(config, held_out, config.splits)
     found_by = [models.sha256[name] for name in ("trunk", "segmenter")]
-    key = fingerprint(
-        {},
-        run["films_sha256"],
-        hash_files(MADE_BY),
-        found_by,
-        config.seed,
-        config.integration_steps,
-        config.smoothgrad_samples,
-    )
+    effort = [getattr(config, name) for name in EFFORT]
+    key = fingerprint({}, run["films_sha256"], hash_files(MADE_BY), found_by, config.seed, effort)
     config.out.mkdir(parents=True, exist_ok=True)
     path = config.out / "maps.jsonl"
     shas = {arm: models.sha256[models.classifiers["congenital", arm].name] for arm in ARMS}

@@ -41,6 +41,7 @@ class Asked:
     tell: Tell
     integration_steps: int = perturbation.INTEGRATION_STEPS
     smoothgrad_samples: int = perturbation.SMOOTHGRAD_SAMPLES
+    patch_stride_px: int = perturbation.PATCH_STRIDE_PX
 
     def score(self, pictures: int) -> nn.Module:
         """The class's contrast logit; progress is told as the share of so many pictures."""
@@ -68,8 +69,9 @@ def _grad_cam(asked: Asked) -> PictureMap:
 
 
 def _occlusion_patch(asked: Asked) -> PictureMap:
-    score = asked.score(perturbation.count_patches(asked.gray.shape[-2:]) + 1)
-    return PictureMap(perturbation.occlude_patches(score, asked.gray))
+    stride_px = asked.patch_stride_px
+    score = asked.score(perturbation.count_patches(asked.gray.shape[-2:], stride_px) + 1)
+    return PictureMap(perturbation.occlude_patches(score, asked.gray, stride_px=stride_px))
 
 
 def _occlusion_region(asked: Asked) -> PictureMap:
@@ -111,8 +113,8 @@ def compute_map(
     """The map of one method for one class on the picture (h, w) that the network was shown.
 
     `regions` are masks (h, w) that do not overlap; only occlusion by region uses them. `tell` is called with the
-    share that is done; `effort` can set `integration_steps` and `smoothgrad_samples`. The network is given back
-    untouched, also after a failure. Raises ValueError for an unknown method.
+    share that is done; `effort` can set `integration_steps`, `smoothgrad_samples` and `patch_stride_px`. The network is
+    given back untouched, also after a failure. Raises ValueError for an unknown method.
     """
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}: choose one of {', '.join(METHODS)}.")

@@ -59,13 +59,15 @@ def integrate_gradients(
     return values[0, 0].detach().float().numpy(), gap
 
 
-def count_patches(size: tuple[int, int]) -> int:
+def count_patches(size: tuple[int, int], stride_px: int = PATCH_STRIDE_PX) -> int:
     """How many patches a picture of (h, w) is occluded with."""
-    return math.prod(max(0, -(-(side - PATCH_PX) // PATCH_STRIDE_PX)) + 1 for side in size)
+    return math.prod(max(0, -(-(side - PATCH_PX) // stride_px)) + 1 for side in size)
 
 
-def occlude_patches(score: nn.Module, gray: Tensor, width: int = 2 * WIDTH) -> NDArray[np.float32]:
-    """How far the score falls when a patch of 32 px is blurred away, every 24 px, mean over the patches of a pixel.
+def occlude_patches(
+    score: nn.Module, gray: Tensor, width: int = 2 * WIDTH, stride_px: int = PATCH_STRIDE_PX
+) -> NDArray[np.float32]:
+    """How far the score falls when a patch of 32 px is blurred away, mean over the patches that cover a pixel.
 
     Blurred, not blackened: a black patch is a new thing on a film. Source: Zeiler and Fergus 2014.
     """
@@ -73,7 +75,7 @@ def occlude_patches(score: nn.Module, gray: Tensor, width: int = 2 * WIDTH) -> N
         values = Occlusion(score).attribute(
             gray,
             sliding_window_shapes=(1, PATCH_PX, PATCH_PX),
-            strides=(1, PATCH_STRIDE_PX, PATCH_STRIDE_PX),
+            strides=(1, stride_px, stride_px),
             baselines=blur(gray),
             perturbations_per_eval=width,
         )

@@ -37,7 +37,7 @@ def plot_shortcut(runs: Sequence[ShortcutRun], cue: str, strength: float, test_f
     )  # fmt: skip
     figure.add_vline(x=50, line={"color": "#ffffff", "width": 1, "dash": "dash"}, annotation={"text": "chance"})
     _lay_out(
-        figure, f"{CUE_NAMES[cue]}, strength {strength:g}; n = {test_films} films in both labels", 200 + 40 * len(runs)
+        figure, f"{CUE_NAMES[cue]}, strength {strength:g}; n = {test_films} films in both labels", 240 + 40 * len(runs)
     )
     figure.update_xaxes(range=[-2, 102], ticksuffix=" %", title={"text": "Right answers"})
     figure.update_yaxes(autorange="reversed", automargin=True)
@@ -65,9 +65,9 @@ def plot_learning(run: LiveRun, test_films: int) -> go.Figure:
 def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
     figure.update_layout(
         height=height_px, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 44, "b": 4}, title={"text": title, "font": {"size": 13}, "x": 0},
+        margin={"l": 4, "r": 24, "t": 44, "b": 112}, title={"text": title, "font": {"size": 13}, "x": 0},
         font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
-        legend={"orientation": "h", "x": 0, "y": -0.16, "xanchor": "left", "yanchor": "top", "itemclick": False},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "itemclick": False},
     )  # fmt: skip
     figure.update_xaxes(fixedrange=True, zeroline=False, gridcolor=GRID_COLOUR)
     figure.update_yaxes(fixedrange=True, gridcolor=GRID_COLOUR)

@@ -89,7 +89,7 @@ def test_a_method_is_believed_where_it_finds_clearly_more_than_edges(tmp_path, c
             line(film, "grad_cam", 0.4),
             line(film, "sensitivity", 0.2 + 0.1 * (film % 2)),
         ]
-    result = {"command": "made up", "config": {"integration_steps": 8, "smoothgrad_samples": 8}}
+    result = {"command": "made up", "config": {"integration_steps": 8, "smoothgrad_samples": 8, "patch_stride_px": 32}}
     (tmp_path / "causes.json").write_text(json.dumps(result | {"methods": summarise(lines)}))
     cause_tables.main(cause_tables.Config(results=tmp_path / "causes.json", app=tmp_path / "app.json"))
     printed = capsys.readouterr().out
