@@ -41,8 +41,8 @@ def cause_table(result: Mapping[str, Any]) -> ResultTable:
         f"(chance {chance:.2f}; intervals by film). Edges: the gradient of the picture itself, which no model made. "
         "Share in the heart: median over drawings (quarter to three quarters of them). Believed: more found than by "
         f"edges, by {BELIEVED_FROM} at least at the interval's low end. Integrated Gradients with "
-        f"{settings['integration_steps']} steps, SmoothGrad with {settings['smoothgrad_samples']} copies, patches every "
-        f"{settings['patch_stride_px']} px; the page has 32, 16 and 24.",
+        f"{settings['integration_steps']} steps, SmoothGrad with {settings['smoothgrad_samples']} copies and patches "
+        f"every {settings['patch_stride_px']} px; the page has 32, 16 and 24.",
         cause_finding(result["methods"]),
     )
 
