@@ -99,8 +99,8 @@ def _finish(gray: Field, exposure: Exposure) -> None:
     if exposure.marker:
         letter, scale = np.zeros((height, width), np.uint8), height / 560
         down, inwards = exposure.marker_place
-        left = inwards if exposure.marker == "R" else 1 - inwards - 0.035
-        at_xy = (int(left * width), int((down + 0.03) * height))
+        share = inwards if exposure.marker == "R" else 1 - inwards - 0.035
+        at_xy = (int(share * width), int((down + 0.03) * height))
         line_px = max(1, round(2 * scale))
         cv2.putText(letter, exposure.marker, at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, line_px, cv2.LINE_AA)
         np.maximum(gray, letter.astype(np.float32) * np.float32(0.97 / 255), out=gray)
