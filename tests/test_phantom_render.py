@@ -46,6 +46,16 @@ def test_severity_0_is_the_patient_without_lesion(patient, film, kind):
     assert not twin.cause.any()
 
 
+@pytest.mark.parametrize("marker", ["L", "R"])
+def test_a_letter_stands_on_its_side_and_changes_nothing_else(patient, film, marker):
+    bare = replace(film.exposure, marker="", collimation=(0.0, 0.0, 0.02, 0.02))
+    films = [render_film(patient, size_px=SIZE, seed=7, exposure=replace(bare, marker=m)) for m in ("", marker)]
+    changed = films[0].pixels != films[1].pixels
+    # The patient's right is on the picture's left.
+    assert 0 < changed.mean() < 0.02
+    assert (np.nonzero(changed)[1].mean() < SIZE[1] / 2) == (marker == "R")
+
+
 def test_a_lesion_changes_the_chest_and_nothing_far_from_it(patient, film):
     ill = render_film(patient, make_lesion("VSD", 1.0), size_px=SIZE, seed=7)
     assert ill.cause.max() > 0.05

@@ -16,14 +16,14 @@ class Exposure:
     """How a film is taken and shown.
 
     `photons` is the mean count of a pixel of 1 mm^2 in the open beam; `scatter_ratio` the scatter that passes the grid
-    over the primary, as broad means; `contrast` and `brightness` place the tone curve; `grain` is film's own.
+    over the primary, as broad means; `contrast` and `middle_gray_at` set the tone curve; `grain` is film's own.
     """
 
     response: Literal["digital", "film"]
     photons: float
     scatter_ratio: float
     contrast: float
-    brightness: float
+    middle_gray_at: float  # of the way from the body's thinnest to its thickest part
     enhancement: float
     grain: float
     collimation: tuple[float, float, float, float]  # unexposed share at top, bottom, left, right
@@ -32,16 +32,17 @@ class Exposure:
     noise_seed: int
 
 
-def draw_exposure(rng: np.random.Generator) -> Exposure:
+def draw_exposure(rng: np.random.Generator, view: str = "pa") -> Exposure:
     """Numbers of one exposure."""
     response = ("digital", "film")[int(rng.random() < 0.3)]
+    middle = (0.24 if response == "digital" else 0.27) + (0.10 if view == "lateral" else 0.0)
     edges = tuple(float(e) for e in np.clip(rng.normal(-0.01, 0.015, 4), 0, 0.05))
     return Exposure(
         response=response,
         photons=float(np.exp(rng.normal(np.log(300000), 0.4))),
         scatter_ratio=float(rng.uniform(0.10, 0.22)),
         contrast=float(np.exp(rng.normal(0, 0.12))),
-        brightness=float(rng.normal(0, 0.12)),
+        middle_gray_at=float(middle + np.clip(rng.normal(0, 0.03), -0.06, 0.06)),
         enhancement=float(rng.uniform(0.3, 0.9)),
         grain=float(rng.uniform(0.003, 0.007)),
         collimation=edges,
@@ -75,8 +76,7 @@ def expose(primary: Field, exposure: Exposure, pixel_mm: float, magnification: f
 
 def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm: float) -> Field:
     """Tone curve of optical depth (H, W), between the body's thinnest and thickest parts."""
-    place = 0.22 if exposure.response == "digital" else 0.27
-    middle = low + (place - 0.12 * exposure.brightness) * (high - low)
+    middle = low + exposure.middle_gray_at * (high - low)
     if exposure.response == "digital":
         # Multiscale processing lifts fine detail and flattens broad differences.
         broad, middling, fine = _blur(depth, 30 / pixel_mm), _blur(depth, 8 / pixel_mm), _blur(depth, 2.0 / pixel_mm)
@@ -99,8 +99,8 @@ def _finish(gray: Field, exposure: Exposure) -> None:
     if exposure.marker:
         letter, scale = np.zeros((height, width), np.uint8), height / 560
         down, inwards = exposure.marker_place
-        aside = inwards if exposure.marker == "R" else 1 - inwards - 0.035
-        at_xy = (int(aside * width), int((down + 0.03) * height))
+        share = inwards if exposure.marker == "R" else 1 - inwards - 0.035
+        at_xy = (int(share * width), int((down + 0.03) * height))
         line_px = max(1, round(2 * scale))
         cv2.putText(letter, exposure.marker, at_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, line_px, cv2.LINE_AA)
         np.maximum(gray, letter.astype(np.float32) * np.float32(0.97 / 255), out=gray)

@@ -28,7 +28,7 @@ SIGNS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     },
     "TOF": {
         "right_ventricle": {"rv_scale": 0.22},
-        "apex_up": {"apex_lift": 1.0},
+        "apex_up": {"apex_lift": 1.0, "lv_scale": -0.25},
         "pulmonary_bay": {"bay": 1.0, "trunk_scale": -0.35},
         "vessels_down": {"vessel_gain": -0.65, "hilar_gain": -0.45},
         "knob_large": {"knob_scale": 0.35},

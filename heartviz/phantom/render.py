@@ -7,13 +7,14 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from heartviz.phantom.anatomy import Volume, build_body, build_chest, build_gas
+from heartviz.phantom.anatomy import build_chest
 from heartviz.phantom.attenuation import transmit
+from heartviz.phantom.body import build_body, build_gas
 from heartviz.phantom.film import Exposure, draw_exposure, expose
 from heartviz.phantom.lesions import Lesion, apply_lesion
 from heartviz.phantom.patient import VIEWS, Patient
 from heartviz.phantom.project import Beam, project_tubes, project_volume
-from heartviz.phantom.shapes import Field
+from heartviz.phantom.shapes import Field, Volume
 from heartviz.phantom.skeleton import build_bones, build_spine
 from heartviz.phantom.tubes import Tubes
 from heartviz.phantom.vessels import grow_vessels
@@ -68,7 +69,7 @@ def render_film(
         raise ValueError(f"A film of {size[0]} x {size[1]} px is too small; both sides must be at least 64.")
     rng = np.random.default_rng(seed)
     beam = draw_beam(rng, patient, view, size)
-    exposure = exposure or draw_exposure(rng)
+    exposure = exposure or draw_exposure(rng, view)
     ill = apply_lesion(patient, lesion)
     scene = _project_constant(patient, beam)
     primary, masks = _project_changing(ill, beam, scene)

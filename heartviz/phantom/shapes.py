@@ -37,6 +37,14 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """Occupancy 0..1 of one structure on its grid."""
+
+    grid: Grid
+    occupied: Field
+
+
+@dataclass(frozen=True)
 class Ellipsoid:
     """Centre and half axes in mm, and the direction (x, y, z) of the first half axis; None keeps to x, y, z."""
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from heartviz.phantom.anatomy import Volume, back_shift, half_depth, half_width
+from heartviz.phantom.anatomy import back_shift, half_depth, half_width
 from heartviz.phantom.patient import Patient
-from heartviz.phantom.shapes import make_grid, occupancy, smooth_curve
+from heartviz.phantom.shapes import Volume, make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
 # Last angle of each rib's bone, degrees, before its cartilage.
