@@ -17,6 +17,8 @@ from heartviz.records import ARMS, Arm, Radiograph, Report, Segmentation
 from heartviz.weights import Models
 
 SIZE_PX = 288
+# How far the knob of the exposure moves the tone curve, of the way from the thinnest to the thickest part.
+BRIGHTER = 0.08
 DRAWN = "Drawn by computation from a made-up anatomy: no patient, and no model was made for drawings."
 _VIEW_SEED = 7  # field, noise and exposure stay the same while a knob is turned
 
@@ -83,7 +85,10 @@ def draw_settings(settings: Settings, size_px: int = SIZE_PX) -> Film:
     )
     exposure = draw_exposure(np.random.default_rng([settings.patient, _VIEW_SEED]))
     exposure = replace(
-        exposure, brightness=0.6 * settings.brightness, marker="R" if settings.marker else "", collimation=(0,) * 4
+        exposure,
+        middle_gray_at=exposure.middle_gray_at - BRIGHTER * settings.brightness,
+        marker="R" if settings.marker else "",
+        collimation=(0.0,) * 4,
     )
     lesion = make_lesion(settings.kind, settings.severity)
     return render_film(patient, lesion, "pa", size_px, _VIEW_SEED, exposure)

@@ -179,7 +179,7 @@ class FakeCompute:
         """A report of this film, as if it were the drawn chest of its size."""
         self.analyzed.append((task, target_class, gradient_for))
         progress(0.5, "Looking for the heart")
-        scale = 1.3 if "enlarged" in radiograph.description else 1.0
+        scale = 1.3 if "VSD" in radiograph.description else 1.0
         _, segmentation = make_segmentation(2 if scale > 1 else 1, scale, radiograph.pixels.shape)
         report = make_report(radiograph, segmentation)
         target = target_class or report.predictions[task]["mask"].label

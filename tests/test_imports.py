@@ -19,7 +19,7 @@ LEVELS = [
     {"cue_trial"},
     {"audit"},
     {"plots"},
-    {"report", "phantom_files"},
+    {"report", "phantom_files", "gallery"},
     {"audit_report"},
     {"ui"},
     {"demo"},
@@ -47,6 +47,7 @@ DOORS = {
         "report",
         "phantom",
         "phantom_files",
+        "gallery",
         "train",
     },
 }
@@ -64,6 +65,7 @@ NO_TORCH = {
     "ui",
     "phantom",
     "phantom_files",
+    "gallery",
 }
 
 

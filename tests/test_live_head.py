@@ -145,7 +145,7 @@ def test_page_says_in_words_what_its_figures_show(models):
     view = live_page.train(compute.engine(), live, None, "marker", 1.0, 40.0, 1.0)
     assert f"Taken by: {SHOWN_NAMES['plain']}" in view["words"]
     assert "where it goes against it" in view["words"]
-    assert "a drawn chest" in view["trial_words"]
+    assert "a drawn patient" in view["trial_words"]
     assert "without the cue" in view["trial"]["alt_text"]
     figure = plot_learning(train_heads(live, "marker", 1.0, 40, 1), live.test_films)
     assert "n = 40" in figure.layout.title.text

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from heartviz.errors import RadiographError, SegmentationError
+from heartviz.gallery import EXAMPLES
 from heartviz.records import ARMS, REGIONS, RelevanceShare
 from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, maps, panels
 from heartviz.ui.about import build_about_page
@@ -149,9 +151,13 @@ def test_an_upload_is_deleted_as_soon_as_it_is_read(tmp_path: Path):
 
 
 def test_examples_say_that_they_are_drawn():
-    for example in analyze.draw_examples():
-        assert "Drawn" in example.name
-        assert "drawn" in example.radiograph.messages[0]
+    assert len(EXAMPLES) == 8
+    for example in EXAMPLES:
+        film = example.load()
+        assert "(drawn)" in film.description
+        assert "not taken of a patient" in film.messages[0]
+    # The shipped pictures are what the code draws, but for their 8 bits.
+    np.testing.assert_allclose(EXAMPLES[0].load().pixels, EXAMPLES[0].draw().pixels, atol=0.003)
 
 
 def test_ratio_names_its_unit(report):
@@ -255,12 +261,12 @@ def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
 
 def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
-    # Analyze: upload, two examples each with thumbnail and button; task, class, gradient, method; the controls after
-    # each of these nine and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
+    # Analyze: upload, eight examples each with thumbnail and button; task, class, gradient, method; the controls after
+    # each of these 21 and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
     # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
     # with page and experiment made anew. Knobs: tab, sliders, age, marker, disease, question, patient twice; curve.
     asked = [fn for fn in events if fn.concurrency_id == "model"]
-    assert len(asked) == (5 + 4 + 9 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
+    assert len(asked) == (17 + 4 + 21 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
     assert {fn.concurrency_limit for fn in asked} == {1}
     # The Audit page asks no model: it opens, and shows each model's outliers.
     assert len(events) - len(asked) == 1 + 3

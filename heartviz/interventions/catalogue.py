@@ -10,11 +10,11 @@ import numpy as np
 from heartviz.interventions import regions
 from heartviz.interventions.regions import Picture
 from heartviz.masks import dim_outside
-from heartviz.phantom import draw_chest
+from heartviz.phantom import draw_patient, render_film
 from heartviz.preprocess import Frame, stretch_contrast
 from heartviz.records import Segmentation
 
-DONOR_SEED = 11
+DONOR_SEED, DONOR_SIZE_PX = 21, 512
 TEXTURE_AMPLITUDE = 0.06
 
 
@@ -65,9 +65,9 @@ def _lungs(scene: Scene, change: Callable[[Picture, regions.Mask], Picture]) -> 
 
 @cache
 def _draw_donor() -> Donor:
-    """A drawn, healthy chest; drawn once."""
-    pixels, *masks = draw_chest(DONOR_SEED)
-    return Donor(stretch_contrast(pixels), *masks)
+    """A drawn, healthy patient; drawn once."""
+    film = render_film(draw_patient(np.random.default_rng(DONOR_SEED)), size_px=DONOR_SIZE_PX)
+    return Donor(stretch_contrast(film.pixels), *(film.masks[name] for name in ("heart", "left_lung", "right_lung")))
 
 
 def _swap_lungs(scene: Scene) -> Picture:
@@ -123,7 +123,7 @@ INTERVENTIONS: Mapping[str, Intervention] = MappingProxyType(
         "swap_lungs": Intervention(
             "Swap the lungs",
             "Another film's lungs in their place, fitted to the outlines and to this film's gray: those of a drawn, "
-            "healthy chest, or of a film that you give.",
+            "healthy patient, or of a film that you give.",
             lambda scene, _: _swap_lungs(scene),
         ),
         "remove_heart": Intervention(

@@ -1,14 +1,13 @@
 """The Analyze page: one film in; outlines, two answers, every model's maps and their shares out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from heartviz import plots
-from heartviz.phantom import draw_chest
+from heartviz.gallery import EXAMPLES, Example
 from heartviz.records import ARMS, GradientFor, Radiograph, Report
 from heartviz.ui import maps, panels
 from heartviz.ui.engine import Engine, Progress
@@ -30,25 +29,6 @@ _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
 
 View = dict[str, Any]
 Shown = Iterator[dict[Any, Any]]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A film to click on."""
-
-    name: str
-    radiograph: Radiograph
-
-
-def draw_examples() -> tuple[Example, ...]:
-    """Two drawn chests, one with a normal and one with an enlarged heart."""
-    examples = []
-    for name, seed, heart_scale in (("Drawn chest, normal heart", 1, 1.0), ("Drawn chest, enlarged heart", 2, 1.3)):
-        pixels = draw_chest(seed, heart_scale)[0]
-        size = f"{pixels.shape[1]} x {pixels.shape[0]} px"
-        note = "This is a drawn picture, not a patient's film: the models were not made for drawings."
-        examples.append(Example(name, Radiograph(pixels, f"{name}, {size}", messages=(note,))))
-    return tuple(examples)
 
 
 def analyze_film(
@@ -119,26 +99,25 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
 
 def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
     """Adds the page to the Blocks that are being built."""
-    examples = draw_examples()
     parts: dict[str, Any] = {"held": session.held}
     with gr.Row(elem_classes="hv-page"):
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             parts["upload"] = gr.File(label="Chest film: drop it here or click", height=150, elem_id="hv-upload")
             parts["status"] = gr.HTML("", elem_id="hv-status")
-            gr.HTML('<p class="hv-label">Or try a drawn one</p>')
+            gr.HTML('<p class="hv-label">Or try a drawn one: no patient, X-rayed by computation</p>')
             with gr.Row(elem_classes="hv-examples"):
-                clickable = [_add_example(example) for example in examples]
+                clickable = [_add_example(example) for example in EXAMPLES]
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             parts["empty"] = gr.HTML(panels.empty_state())
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
                 task = _add_panels(parts)
-    _wire(engine, session.shelf, parts, examples, clickable, task)
+    _wire(engine, session.shelf, parts, clickable, task)
 
 
 def _add_example(example: Example) -> tuple[gr.Image, gr.Button]:
     with gr.Column(min_width=100, elem_classes="hv-example"):
-        picture = plots.plot_film(example.radiograph.pixels)
-        thumbnail = add_image(picture, alt_text=f"{example.name}, not a real film", buttons=[])
+        picture = plots.plot_film(example.load().pixels)[::4, ::4]
+        thumbnail = add_image(picture, alt_text=f"Drawn film: {example.name}, not a real one", buttons=[])
         return thumbnail, gr.Button(example.name, size="sm")
 
 
@@ -169,8 +148,7 @@ def _add_panels(parts: dict[str, Any]) -> gr.Radio:
 
 def _wire(
     engine: Engine,
-    shelf: Shelf, parts: dict[str, Any], examples: tuple[Example, ...], clickable: list[tuple[gr.Image, gr.Button]],
-    task: gr.Radio,
+    shelf: Shelf, parts: dict[str, Any], clickable: list[tuple[gr.Image, gr.Button]], task: gr.Radio,
 ) -> None:  # fmt: skip
     outputs = list(parts.values())
 
@@ -196,7 +174,7 @@ def _wire(
             *chosen: str,
             progress: gr.Progress = gr.Progress(),  # noqa: B008
         ) -> Shown:
-            yield from on_film(lambda: example.radiograph, held, chosen, progress)
+            yield from on_film(example.load, held, chosen, progress)
 
         return show_example
 
@@ -237,7 +215,7 @@ def _wire(
     new_film = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "multiple", "show_progress_on": parts["status"]}
     choices = [task, parts["gradient_for"]]
     starts = [parts["upload"].upload(on_upload, [parts["upload"], parts["held"], *choices], **new_film)]
-    for example, (thumbnail, button) in zip(examples, clickable, strict=True):
+    for example, (thumbnail, button) in zip(EXAMPLES, clickable, strict=True):
         starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
         starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))
     other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}

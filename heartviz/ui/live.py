@@ -5,13 +5,12 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from heartviz import plots
 from heartviz.cue_trial import CueTrial
 from heartviz.interventions.cues import SOURCE
+from heartviz.knobs import Settings, draw_settings, true_outlines
 from heartviz.live_head import FEWEST_FILMS, LiveFeatures, LiveRun, train_heads
-from heartviz.phantom import draw_chest
 from heartviz.plots.shortcut import plot_learning, plot_shortcut
 from heartviz.records import ARMS, Radiograph, Segmentation
 from heartviz.shortcut_results import CUE_NAMES, describe_runs
@@ -33,9 +32,9 @@ _HOW = (
 
 @cache
 def draw_film() -> tuple[Radiograph, Segmentation]:
-    """A drawn chest with its own outlines, for a page that holds no film."""
-    pixels, *masks = draw_chest(3)
-    return Radiograph(pixels, "a drawn chest"), Segmentation(*(mask.astype(np.float32) for mask in masks), *masks)
+    """A drawn patient with its own outlines, for a page that holds no film."""
+    film = draw_settings(Settings(patient=3))
+    return Radiograph(film.pixels, "a drawn patient"), true_outlines(film)
 
 
 def train(
