@@ -41,7 +41,7 @@ def place_chambers(patient: Patient) -> dict[str, list[Ellipsoid]]:
     lv_centre = pivot + axis * (0.66 * long_lv) + (2, 2, 0)
     rv_axis = np.array([0.86 * np.cos(down + 0.26), -0.36, 0.86 * np.sin(down + 0.26)])
     rv_centre = np.array([14.0, -42.0, 17.0]) + (5 * (rv - 1), -18 * (rv - 1), 0) + rv_axis * 34 * (rv - 1)
-    lift = np.array([0.0, 0.0, 9.0 * patient.apex_lift])
+    lift = np.array([0.0, 0.0, 6.0 * patient.apex_lift])
     conus = np.array([26.0 - 12 * patient.bay, -44.0, 82.0])
     return {
         "ra": [Ellipsoid((-12 - 24 * (ra - 1), -18.0, 46 + 4 * (ra - 1)), (27 * ra, 34 * ra, 42 * ra))],

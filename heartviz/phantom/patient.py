@@ -101,7 +101,7 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
         thymus_mm=float(np.interp(age, (0, 1, 3, 6), (16, 14, 8, 0))) * float(np.exp(0.2 * z["thymus"])),
         aorta_scale=float(np.interp(age, (0, 18, 40, 60, 85), (0.85, 0.9, 1.0, 1.14, 1.3)) * np.exp(0.06 * z["aorta"])),
         seed=seed,
-        heart_scale=float((1.02 + 0.28 * child) * np.exp(0.085 * z["heart"] + 0.025 * heaviness)),
+        heart_scale=float((0.995 + 0.06 * child) * np.exp(0.105 * z["heart"] + 0.025 * heaviness)),
         vessel_gain=float(np.exp(0.08 * z["vessels"])),
     )
 

@@ -97,7 +97,7 @@ def draw_beam(rng: np.random.Generator, patient: Patient, view: str, size: tuple
 
 
 def _voxel_mm(beam: Beam) -> float:
-    return float(np.clip(2.4 * beam.pixel_mm, 1.2, 3.2))
+    return float(np.clip(2.4 * beam.pixel_mm, 1.2, 4.0))
 
 
 @lru_cache(maxsize=4)
