@@ -29,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from heartviz.audit import AuditFile, audit_films, make_key, read_audit, read_labels
+    from heartviz.audit import AuditFile, make_key, read_audit
+    from heartviz.audit.collect import audit_films, read_labels
     from heartviz.audit_report import introduce, write_html
     from heartviz.weights import load_models
 

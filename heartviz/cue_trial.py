@@ -1,46 +1,20 @@
 """A cue planted in one film, before heads that were trained on the spot: do their answers and maps follow it?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from heartviz.attribution.networks import borrow
 from heartviz.classify import show_to_arms
 from heartviz.interventions.cues import CUES
-from heartviz.live_head import LiveFeatures, LiveHead, LiveRun, Projection
+from heartviz.live_head import CueTrial, LiveFeatures, LiveHead, LiveRun, Projection
 from heartviz.measure import measure_relevance_share
 from heartviz.preprocess import normalise, stretch_contrast, thorax_frame
-from heartviz.records import ARMS, Arm, Radiograph, RelevanceShare, Segmentation
+from heartviz.records import ARMS, Radiograph, Segmentation
 from heartviz.weights import Models
 
 CHANGED_BY = 0.01  # of the gray range: from here on a pixel counts as changed
-
-
-@dataclass(frozen=True)
-class CueTrial:
-    """One film without and with the cue, before each head: arm to what is said below, pictures (h, w) in 0..1.
-
-    `before` and `after` are probabilities of VSD; `maps` the sensitivity of the log odds to the picture with the cue,
-    `shares` where it lies, `on_cue` its share on the pixels that the cue changed in the film, `cue_area` their share
-    of the picture.
-    """
-
-    cue: str
-    film: str
-    pictures: Mapping[Arm, NDArray[np.float32]]
-    cued_pictures: Mapping[Arm, NDArray[np.float32]]
-    before: Mapping[Arm, float]
-    after: Mapping[Arm, float]
-    maps: Mapping[Arm, NDArray[np.float32]]
-    shares: Mapping[Arm, RelevanceShare]
-    on_cue: Mapping[Arm, float]
-    cue_area: float
-    heart_mask: NDArray[np.bool_]
 
 
 class PooledHead(nn.Module):

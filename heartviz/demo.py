@@ -3,7 +3,7 @@
 from heartviz.audit import read_shipped
 from heartviz.cue_trial import try_cue
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
-from heartviz.knobs import ask_about_drawing, draw_knob_curve
+from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
 from heartviz.live_head import read_live_features
 from heartviz.paper_results import read_all_results
 from heartviz.pipeline import add_controls, analyze, explain, read_layers

@@ -1,20 +1,14 @@
-"""Turn the knobs of a drawn patient and ask all models again: the counterfactual that no real film can give."""
+"""The knobs of a drawn patient, and the film of each setting; nothing here knows a model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from heartviz.asking import Shown, ask_models
-from heartviz.classify import predict
-from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.phantom import Film, draw_exposure, draw_patient, make_lesion, render_film
-from heartviz.preprocess import stretch_contrast, to_model_input
-from heartviz.records import ARMS, Arm, Radiograph, Report, Segmentation
-from heartviz.weights import Models
+from heartviz.records import Arm, Segmentation
 
 SIZE_PX = 288
 # How far the knob of the exposure moves the tone curve, of the way from the thinnest to the thickest part.
@@ -92,56 +86,6 @@ def draw_settings(settings: Settings, size_px: int = SIZE_PX) -> Film:
     )
     lesion = make_lesion(settings.kind, settings.severity)
     return render_film(patient, lesion, "pa", size_px, _VIEW_SEED, exposure)
-
-
-def ask_about_drawing(settings: Settings, models: Models, task: str, target_class: str) -> Report:
-    """Every model's answers and maps of a drawn film, by its true outlines: nothing is segmented."""
-    film = draw_settings(settings)
-    segmentation = true_outlines(film)
-    answers = ask_models(models, stretch_contrast(film.pixels), segmentation, task, target_class)
-    predictions, explanation, seen = answers
-    return Report(
-        radiograph=Radiograph(film.pixels, f"drawn, {SIZE_PX} x {SIZE_PX} px", (film.pixel_mm,) * 2, (DRAWN,)),
-        segmentation=segmentation,
-        cardiothoracic=measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask),
-        pictures_seen=seen,
-        predictions=predictions,
-        explanation=explanation,
-        models=dict(models.sha256),
-    )
-
-
-def draw_knob_curve(
-    settings: Settings,
-    models: Models,
-    task: str,
-    target_class: str,
-    knob: str,
-    points: int = 6,
-    tell: Callable[[float, str], None] = lambda done, words: None,
-) -> KnobCurve:
-    """Every model's probability of a class at even steps of one knob, all others as they are set."""
-    of = KNOBS[knob]
-    values = np.linspace(of.low, of.high, points)
-    probability: dict[Arm, list[float]] = {arm: [] for arm in ARMS}
-    ratios = []
-    for place, value in enumerate(values):
-        tell(place / points, f"{of.label}: {value:.2g}")
-        film = draw_settings(replace(settings, **{knob: float(value)}))
-        segmentation = true_outlines(film)
-        ratios.append(measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask).ratio)
-        shown = Shown(stretch_contrast(film.pixels), segmentation)
-        for arm in ARMS:
-            classifier = models.classifiers[task, arm]
-            with models.lock, torch.inference_mode():
-                logits = classifier.network(models.trunk(to_model_input(shown.pictures[arm]))[2])[0]
-            answer = predict(
-                logits, task, arm, classifier.class_names, classifier.temperature, classifier.operating_point
-            )
-            probability[arm].append(answer.probabilities[target_class])
-    return KnobCurve(
-        knob, target_class, values, {arm: np.array(of) for arm, of in probability.items()}, np.array(ratios)
-    )
 
 
 def true_outlines(film: Film) -> Segmentation:

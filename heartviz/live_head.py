@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 import heartviz
 from heartviz.errors import WeightsError
 from heartviz.interventions.cues import CUES, SOURCE, assign_cues
-from heartviz.records import ARMS, Arm
+from heartviz.records import ARMS, Arm, RelevanceShare
 from heartviz.shortcut_results import ShortcutRun
 
 LIVE_FEATURES = Path(heartviz.__file__).resolve().parents[1] / "weights" / "live_features.safetensors"
@@ -90,6 +90,28 @@ class LiveRun:
     heads: Mapping[Arm, LiveHead]
     history: Mapping[Arm, NDArray[np.float64]]
     runs: tuple[ShortcutRun, ...]
+
+
+@dataclass(frozen=True)
+class CueTrial:
+    """One film without and with the cue, before each head: arm to what is said below, pictures (h, w) in 0..1.
+
+    `before` and `after` are probabilities of VSD; `maps` the sensitivity of the log odds to the picture with the cue,
+    `shares` where it lies, `on_cue` its share on the pixels that the cue changed in the film, `cue_area` their share
+    of the picture.
+    """
+
+    cue: str
+    film: str
+    pictures: Mapping[Arm, NDArray[np.float32]]
+    cued_pictures: Mapping[Arm, NDArray[np.float32]]
+    before: Mapping[Arm, float]
+    after: Mapping[Arm, float]
+    maps: Mapping[Arm, NDArray[np.float32]]
+    shares: Mapping[Arm, RelevanceShare]
+    on_cue: Mapping[Arm, float]
+    cue_area: float
+    heart_mask: NDArray[np.bool_]
 
 
 def read_live_features(path: Path = LIVE_FEATURES) -> LiveFeatures | None:

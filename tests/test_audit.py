@@ -9,9 +9,10 @@ import pytest
 
 from heartviz import __main__ as command_line
 from heartviz import weights
-from heartviz.audit import Audit, AuditedFilm, ListedFilm, audit_films, read_labels, summarise
+from heartviz.audit import Audit, AuditedFilm, summarise
 from heartviz.audit.anatomy import GRID, HEART_X, HEART_Y, THORAX, CommonAnatomy
 from heartviz.audit.clusters import cluster_maps
+from heartviz.audit.collect import ListedFilm, audit_films, read_labels
 from heartviz.audit_report import introduce, list_sections, write_html
 from heartviz.errors import DataError
 from heartviz.plots.audit import plot_predictive_value

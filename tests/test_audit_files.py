@@ -9,8 +9,9 @@ import pytest
 
 from heartviz import __main__ as command_line
 from heartviz import weights
-from heartviz.audit import AuditFile, audit_films, collect, files, make_key, read_audit, read_key, read_shipped
+from heartviz.audit import AuditFile, collect, files, make_key, read_audit, read_key, read_shipped
 from heartviz.audit.anatomy import GRID
+from heartviz.audit.collect import audit_films
 from heartviz.errors import DataError
 from heartviz.records import ARMS
 from tests.chest import picture

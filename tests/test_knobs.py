@@ -1,11 +1,13 @@
 """Turning the knobs of a drawn patient: what changes, what stays, and what the page says of it."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from heartviz.knobs import KNOBS, KnobCurve, Settings, ask_about_drawing, draw_knob_curve, draw_settings
+from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
+from heartviz.knobs import KNOBS, KnobCurve, Settings, draw_settings
 from heartviz.plots.figures import plot_knob_curve
 from heartviz.records import ARMS
 from heartviz.ui import knobs as page
@@ -33,7 +35,7 @@ def test_exposure_and_marker_leave_the_anatomy_alone():
 
 
 def test_a_drawing_is_asked_about_by_its_own_outlines(models, monkeypatch):
-    monkeypatch.setattr("heartviz.knobs.SIZE_PX", SMALL)
+    monkeypatch.setattr("heartviz.knob_answers.draw_settings", partial(draw_settings, size_px=SMALL))
     report = ask_about_drawing(Settings(severity=1.0), models, "congenital", "VSD")
     assert models.segmentations == []
     assert report.explanation.target_class == "VSD"
@@ -43,7 +45,7 @@ def test_a_drawing_is_asked_about_by_its_own_outlines(models, monkeypatch):
 
 
 def test_curve_has_the_settings_own_answer_at_its_place(models, monkeypatch):
-    monkeypatch.setattr("heartviz.knobs.SIZE_PX", SMALL)
+    monkeypatch.setattr("heartviz.knob_answers.draw_settings", partial(draw_settings, size_px=SMALL))
     told = []
     curve = draw_knob_curve(Settings(), models, "congenital", "ASD", "heart_size", 3, lambda done, _: told.append(done))
     assert curve.values.tolist() == pytest.approx([0.8, 1.15, 1.5])

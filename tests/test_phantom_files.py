@@ -11,7 +11,7 @@ import pydicom
 import pytest
 
 from heartviz import __main__ as command_line
-from heartviz.audit import read_labels
+from heartviz.audit.collect import read_labels
 from heartviz.dicom_writer import DRAWN, write_drawn_dicom
 from heartviz.errors import DataError
 from heartviz.phantom_files import Order, draw_film, match_gray, read_gray_quantiles, write_films

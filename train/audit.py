@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from heartviz.audit import AuditFile, ListedFilm, audit_films, file_name, make_key, read_audit, read_key
+from heartviz.audit import AuditFile, file_name, make_key, read_audit, read_key
+from heartviz.audit.collect import ListedFilm, audit_films
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.records import TASK_CLASSES
 from heartviz.weights import Models, load_models

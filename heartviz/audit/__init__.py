@@ -1,6 +1,8 @@
-"""Audit of a whole set of labelled films: how well each model does, for whom, and where its maps lie."""
+"""Audit of a whole set of labelled films: how well each model does, for whom, and where its maps lie.
 
-from heartviz.audit.collect import ListedFilm, audit_films, read_labels
+`collect` makes one, and needs the models; everything here only reads what it made.
+"""
+
 from heartviz.audit.files import AuditFile, file_name, make_key, read_audit, read_key, read_shipped
 from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.audit.summary import AuditSummary, summarise
@@ -10,13 +12,10 @@ __all__ = [
     "AuditFile",
     "AuditSummary",
     "AuditedFilm",
-    "ListedFilm",
-    "audit_films",
     "file_name",
     "make_key",
     "read_audit",
     "read_key",
-    "read_labels",
     "read_shipped",
     "summarise",
 ]

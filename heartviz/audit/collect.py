@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heartviz.asking import silent
 from heartviz.audit.anatomy import CommonAnatomy
-from heartviz.audit.records import Audit, AuditedFilm
+from heartviz.audit.records import HEALTHY, Audit, AuditedFilm
 from heartviz.errors import DataError, HeartvizError
 from heartviz.pipeline import analyze, explain
 from heartviz.records import ARMS, TASK_CLASSES, Radiograph, Report
@@ -20,7 +20,6 @@ from heartviz.words import DEFAULT_METHOD
 
 UNFORESEEN = "an unforeseen fault ({}) stopped this film"
 ALL = "all films"
-HEALTHY = "Normal"
 
 
 @dataclass(frozen=True)

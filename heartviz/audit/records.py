@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from heartviz.audit.anatomy import GRID
 from heartviz.records import Arm
 
+HEALTHY = "Normal"
+
 
 @dataclass(frozen=True)
 class AuditedFilm:

@@ -9,8 +9,7 @@ from scipy.stats import binomtest, rankdata
 from sklearn.metrics import adjusted_mutual_info_score, roc_curve
 
 from heartviz.audit.clusters import MapClusters, cluster_maps
-from heartviz.audit.collect import HEALTHY
-from heartviz.audit.records import Audit, AuditedFilm
+from heartviz.audit.records import HEALTHY, Audit, AuditedFilm
 from heartviz.errors import DataError
 from heartviz.measure import bootstrap_interval
 from heartviz.records import ARMS, TASK_CLASSES, Arm

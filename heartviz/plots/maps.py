@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heartviz.cue_trial import CueTrial
+from heartviz.live_head import CueTrial
 from heartviz.plots.canvas import (
     DISPLAY_SIDES_PX,
     RGB,

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.audit import Audit
-from heartviz.cue_trial import CueTrial
 from heartviz.interventions.catalogue import Donor
 from heartviz.knobs import KnobCurve, Settings
-from heartviz.live_head import LiveFeatures, LiveRun
+from heartviz.live_head import CueTrial, LiveFeatures, LiveRun
 from heartviz.paper_results import ResultTable
 from heartviz.records import (
     Arm,

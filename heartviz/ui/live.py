@@ -7,10 +7,9 @@ from typing import Any
 import gradio as gr
 
 from heartviz import plots
-from heartviz.cue_trial import CueTrial
 from heartviz.interventions.cues import SOURCE
 from heartviz.knobs import Settings, draw_settings, true_outlines
-from heartviz.live_head import FEWEST_FILMS, LiveFeatures, LiveRun, train_heads
+from heartviz.live_head import FEWEST_FILMS, CueTrial, LiveFeatures, LiveRun, train_heads
 from heartviz.plots.shortcut import plot_learning, plot_shortcut
 from heartviz.records import ARMS, Radiograph, Segmentation
 from heartviz.shortcut_results import CUE_NAMES, describe_runs
