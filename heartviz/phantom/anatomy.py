@@ -56,7 +56,8 @@ def dome_height(patient: Patient, x: Field, y: Field) -> Field:
     forward = y / np.float32(deep) + np.float32(14)
     lengthways = np.where(forward > 0, forward / 94, forward / 96)
     far = sideways**2 + lengthways**2
-    top = np.where(right, 0, -patient.dome_gap_mm)
+    # The central tendon carries one dome over into the other.
+    top = -patient.dome_gap_mm * (0.5 + 0.5 * np.tanh(x / np.float32(18 * wide)))
     fall = np.float32(tall**0.5 * 40 / patient.dome_flatness**0.5) * (0.75 * far + 0.4 * far**3)
     return (top - fall).astype(np.float32)
 

@@ -52,26 +52,49 @@ def draw_exposure(rng: np.random.Generator, view: str = "pa") -> Exposure:
     )
 
 
-def expose(primary: Field, exposure: Exposure, pixel_mm: float, magnification: float, noise: bool = True) -> Field:
-    """Gray values float32 (H, W) in 0..1, air dark and bone bright, of a transmitted share of the beam (H, W)."""
+def expose(
+    primary: Field,
+    exposure: Exposure,
+    pixel_mm: float,
+    magnification: float,
+    tone: tuple[float, float],
+    noise: bool = True,
+) -> Field:
+    """Gray values float32 (H, W) in 0..1, air dark and bone bright, of a transmitted share of the beam (H, W).
+
+    `tone` is the span of optical depths that the curve is laid over (`find_tone`).
+    """
     rng = np.random.default_rng(exposure.noise_seed)
-    behind = 1 - np.clip(primary * 1.2 - 0.15, 0, 1)
-    scatter = _blur(primary * behind, 45 / pixel_mm) * exposure.scatter_ratio
-    signal = primary + scatter * _blur(behind, 8 / pixel_mm)
-    blur_mm = np.hypot(FOCAL_SPOT_MM * (magnification - 1), 0.25 if exposure.response == "film" else 0.15)
-    signal = _blur(signal, max(blur_mm / pixel_mm, 0.35))
+    signal = _blur_signal(primary, exposure, pixel_mm, magnification)
     if noise:
         count = exposure.photons * pixel_mm**2
         signal = signal + rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / np.float32(count))
-    depth = -np.log(np.maximum(signal, 1e-4))
-    seen = depth > 0.35
-    low, high = np.percentile(depth[seen] if seen.mean() > 0.05 else depth, (3, 97))
-    gray = _respond(depth, float(low), float(high), exposure, pixel_mm)
+    gray = _respond(-np.log(np.maximum(signal, 1e-4)), *tone, exposure, pixel_mm)
     if noise and exposure.response == "film":
         grain = _blur(rng.standard_normal(gray.shape, np.float32), 0.6)
         gray = gray + np.float32(exposure.grain * 1.6) * grain
     _finish(gray, exposure)
     return np.clip(gray, 0, 1)
+
+
+def find_tone(primary: Field, exposure: Exposure, pixel_mm: float, magnification: float) -> tuple[float, float]:
+    """Optical depths of the body's thinnest and thickest parts (3rd and 97th percentile), as a technician meters them.
+
+    Taken of the patient without the lesion, so that a lesion changes no gray value where it changes no tissue.
+    """
+    depth = -np.log(np.maximum(_blur_signal(primary, exposure, pixel_mm, magnification), 1e-4))
+    seen = depth > 0.35
+    low, high = np.percentile(depth[seen] if seen.mean() > 0.05 else depth, (3, 97))
+    return float(low), float(high)
+
+
+def _blur_signal(primary: Field, exposure: Exposure, pixel_mm: float, magnification: float) -> Field:
+    """What reaches the detector: the primary with scatter, blurred by focal spot and detector."""
+    behind = 1 - np.clip(primary * 1.2 - 0.15, 0, 1)
+    scatter = _blur(primary * behind, 45 / pixel_mm) * exposure.scatter_ratio
+    signal = primary + scatter * _blur(behind, 8 / pixel_mm)
+    blur_mm = np.hypot(FOCAL_SPOT_MM * (magnification - 1), 0.25 if exposure.response == "film" else 0.15)
+    return _blur(signal, max(blur_mm / pixel_mm, 0.35))
 
 
 def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm: float) -> Field:

@@ -10,7 +10,7 @@ import numpy as np
 from heartviz.phantom.anatomy import build_chest
 from heartviz.phantom.attenuation import transmit
 from heartviz.phantom.body import build_body, build_gas
-from heartviz.phantom.film import Exposure, draw_exposure, expose
+from heartviz.phantom.film import Exposure, draw_exposure, expose, find_tone
 from heartviz.phantom.lesions import Lesion, apply_lesion
 from heartviz.phantom.patient import VIEWS, Patient
 from heartviz.phantom.project import Beam, project_tubes, project_volume
@@ -74,12 +74,14 @@ def render_film(
     scene = _project_constant(patient, beam)
     primary, masks = _project_changing(ill, beam, scene)
     grown = float(beam.magnification(0.0))
-    pixels = expose(primary, exposure, beam.pixel_mm, grown)
+    twin = primary if ill == patient else _project_changing(patient, beam, scene)[0]
+    shown = (exposure, beam.pixel_mm, grown)
+    tone = find_tone(twin, *shown)
+    pixels = expose(primary, *shown, tone)
     cause = np.zeros(size, np.float32)
     if ill != patient:
-        twin, _ = _project_changing(patient, beam, scene)
-        clean = [expose(p, exposure, beam.pixel_mm, grown, noise=False) for p in (primary, twin)]
-        cause = np.abs(clean[0] - clean[1])
+        healthy, changed = (expose(p, *shown, tone, noise=False) for p in (twin, primary))
+        cause = np.abs(changed - healthy)
     return Film(pixels, MappingProxyType(masks), cause, patient, lesion, view, exposure, beam.pixel_mm)
 
 
