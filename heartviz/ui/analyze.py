@@ -153,7 +153,8 @@ def _wire(
     outputs = list(parts.values())
 
     def by_component(view: View) -> dict[Any, Any]:
-        return {parts[name]: update for name, update in view.items()}
+        # Gradio takes an empty dict for one value: a view that changes nothing leaves the status as it is.
+        return {parts[name]: update for name, update in view.items()} or {parts["status"]: gr.skip()}
 
     def on_film(load: Callable[[], Radiograph], held: HeldReport | None, chosen: tuple, progress: gr.Progress) -> Shown:
         for view in analyze_film(engine, shelf, held, load, *chosen, lambda done, words: progress(done, desc=words)):
