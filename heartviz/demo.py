@@ -5,7 +5,7 @@ from heartviz.cue_trial import try_cue
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
 from heartviz.live_head import read_live_features
-from heartviz.paper_results import read_all_results
+from heartviz.paper_results import read_all_results, read_heart_shares
 from heartviz.pipeline import add_controls, analyze, explain, read_layers
 from heartviz.radiograph import load_radiograph
 from heartviz.shortcut_results import read_shortcut_results
@@ -33,6 +33,7 @@ def make_engine(models: Models) -> Engine:
         results=read_all_results,
         shortcut=read_shortcut_results,
         audit=read_shipped,
+        heart_shares=read_heart_shares,
         turn_knobs=lambda settings, *asked: ask_about_drawing(settings, models, *asked),
         draw_knob_curve=lambda settings, task, target_class, knob, progress: draw_knob_curve(
             settings, models, task, target_class, knob, tell=progress

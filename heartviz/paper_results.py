@@ -53,6 +53,31 @@ def read_paper_results(path: Path = PAPER_RESULTS) -> tuple[ResultTable, ...]:
     return made
 
 
+@dataclass(frozen=True)
+class HeartShares:
+    """How a method's maps on one model lie in the heart, over `drawings` films: 5th, 25th, 50th, 75th, 95th percentile.
+
+    Shares 0..1 of absolute values; `area` is the heart's mean share of the picture.
+    """
+
+    method: str
+    arm: str
+    drawings: int
+    quantiles: tuple[float, float, float, float, float]
+    area: float
+
+
+def read_heart_shares(path: Path = CAUSE_RESULTS) -> tuple[HeartShares, ...]:
+    """Every method's and model's shares; none where there is no file. Raises WeightsError for another file."""
+    if not path.exists():
+        return ()
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["heart_shares"]
+        return tuple(HeartShares(**of | {"quantiles": tuple(of["quantiles"])}) for of in told)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path} holds no shares of maps. Get it anew from the repository.") from error
+
+
 def read_all_results() -> tuple[ResultTable, ...]:
     """Every table that lies beside this copy: the paper's, then the one of maps against drawn signs."""
     return read_paper_results() + read_paper_results(CAUSE_RESULTS)

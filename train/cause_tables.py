@@ -70,7 +70,7 @@ def _best(entries: Sequence[Mapping[str, Any]], method: str) -> float:
 
 
 def _row(of: Mapping[str, Any]) -> tuple[str | float | int | None, ...]:
-    quarter, middle, three_quarters = of["heart"]["quartiles"]
+    _, quarter, middle, three_quarters, _ = of["heart"]["quantiles"]
     label = "Edges of the picture" if of["method"] == EDGES else METHOD_WORDS[of["method"]].label
     return (
         *(label, ARM_TITLES[of["arm"]], of["films"], of["drawings"], _interval(of["rank"])),
@@ -87,9 +87,16 @@ def _interval(of: Mapping[str, Any], sign: str = "") -> str:
 
 def main(config: Config) -> None:
     """Prints the table, and writes it for the page where asked."""
-    table = cause_table(json.loads(config.results.read_text(encoding="utf-8")))
+    result = json.loads(config.results.read_text(encoding="utf-8"))
+    table = cause_table(result)
     if config.app is not None:
-        config.app.write_text(json.dumps({"tables": [asdict(table)]}, indent=1) + "\n", encoding="utf-8")
+        shares = [
+            {"method": of["method"], "arm": of["arm"], "drawings": of["drawings"], **of["heart"]}
+            for of in result["methods"]
+            if of["method"] != EDGES
+        ]
+        whole = {"tables": [asdict(table)], "heart_shares": shares}
+        config.app.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     print(make_paper_tables([table]))
 
 

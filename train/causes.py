@@ -41,6 +41,7 @@ PROCESSES = 2
 EDGES = "edges"
 ILL = TASK_CLASSES["congenital"][1:]
 EFFORT = ("integration_steps", "smoothgrad_samples", "patch_stride_px")
+HEART_PERCENTILES = (5, 25, 50, 75, 95)
 PLACE = ("film", "label", "arm", "method", "model")
 MADE_BY = [Path(__file__).with_name(f"{name}.py") for name in ("signs", "simulate", "warp")]
 
@@ -149,7 +150,7 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "share": _by_film(own, [line["share"] for line in own]),
                 "hit": _by_film(own, [line["hit"] for line in own]),
                 "heart": {
-                    "quartiles": np.nanpercentile([line["heart"] for line in own], (25, 50, 75)).round(4).tolist(),
+                    "quantiles": np.nanpercentile([line["heart"] for line in own], HEART_PERCENTILES).round(4).tolist(),
                     "area": float(np.mean([line["heart_area"] for line in own])),
                 },
             }

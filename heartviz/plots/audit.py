@@ -1,5 +1,7 @@
 """Plotly figures of an audit: curves with intervals, tables as pictures, mean maps on the mean anatomy, clusters."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from heartviz.audit.anatomy import GRID
 from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.audit.summary import AuditSummary
 from heartviz.bayes import predict_values
+from heartviz.paper_results import HeartShares
 from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, GRID_COLOUR, TEXT_COLOUR
 from heartviz.records import ARMS, Arm
 from heartviz.words import METHOD_WORDS
@@ -115,6 +118,24 @@ def plot_heart_shares(audit: Audit) -> go.Figure:
         )  # fmt: skip
     chance = 100 * float(np.mean([film.heart_chance for film in audit.films]))
     figure.add_hline(y=chance, line={"color": "#ffffff", "width": 1, "dash": "dash"})
+    figure.update_layout(boxmode="group")
+    figure.update_yaxes(title_text="Share of the map in the heart", rangemode="tozero", ticksuffix=" %")
+    return figure
+
+
+def plot_all_heart_shares(shares: Sequence[HeartShares]) -> go.Figure:
+    """How every method's maps lie in the heart, by model: boxes from percentiles, whiskers at 5 and 95 %."""
+    figure = _figure(f"n = {min(of.drawings for of in shares)} drawn films or more; whiskers: 5 and 95 %", height=460)
+    for arm in ARMS:
+        own = [of for of in shares if of.arm == arm]
+        if own:
+            low, q1, median, q3, high = (100 * values for values in np.array([of.quantiles for of in own]).T)
+            figure.add_box(
+                x=[METHOD_WORDS[of.method].label for of in own], q1=q1, median=median, q3=q3, lowerfence=low,
+                upperfence=high, name=ARM_NAMES[arm], marker={"color": ARM_COLOURS[arm]},
+            )  # fmt: skip
+    area = 100 * float(np.mean([of.area for of in shares]))
+    figure.add_hline(y=area, line={"color": "#ffffff", "width": 1, "dash": "dash"})
     figure.update_layout(boxmode="group")
     figure.update_yaxes(title_text="Share of the map in the heart", rangemode="tozero", ticksuffix=" %")
     return figure

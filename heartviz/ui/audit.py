@@ -11,12 +11,16 @@ import gradio as gr
 from heartviz.audit import Audit, summarise
 from heartviz.audit.clusters import MOST_CLUSTERS
 from heartviz.audit_report import OUTLIERS_TITLE, Section, introduce, list_sections
+from heartviz.paper_results import HeartShares
+from heartviz.plots.audit import plot_all_heart_shares
+from heartviz.plots.figures import ARM_NAMES
 from heartviz.records import ARMS, TASK_CLASSES
 from heartviz.ui import panels
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.session import Session
 from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
+from heartviz.words import METHOD_WORDS
 
 # Most figures of each section that `list_sections` gives, and which of these have outliers.
 PLACES = (1, 1, len(ARMS), 1, 1, len(ARMS), *[1 + MOST_CLUSTERS] * len(ARMS), 1)
@@ -136,6 +140,7 @@ def build_audit_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
         )
         about = gr.HTML()
         places = [_add_panel(most, place in WITH_OUTLIERS) for place, most in enumerate(PLACES)]
+        _add_all_methods(engine)
     shown = gr.State(None)
     gr.on(
         [tab.select, task.input],
@@ -154,6 +159,30 @@ def build_audit_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
                 show_progress="hidden",
                 api_visibility="private",
             )
+
+
+def _add_all_methods(engine: Engine) -> None:
+    """Where every method's maps lie, on films with drawn signs: the audits' own maps are the paper's."""
+    shares = engine.heart_shares()
+    if shares:
+        with gr.Column(elem_classes="hv-panel"):
+            gr.HTML(
+                "<h2>Where every method's maps lie</h2>"
+                f'<p class="hv-finding">{escape(_all_methods_words(shares))}</p>'
+                '<p class="hv-caption">Test films with SIMULATED signs of VSD, ASD, TOF (<code>train.causes</code>); the '
+                "map explains the drawn class. Which of these maps find the signs is the last table of the Results "
+                "page. Line: the heart's share of the picture.</p>"
+            )
+            gr.Plot(plot_all_heart_shares(shares), show_label=False, container=False)
+
+
+def _all_methods_words(shares: Sequence[HeartShares]) -> str:
+    said = [
+        f"{METHOD_WORDS[of.method].label}, {ARM_NAMES[of.arm]}: {100 * of.quantiles[2]:.0f} % "
+        f"({100 * of.quantiles[1]:.0f} to {100 * of.quantiles[3]:.0f} %)"
+        for of in shares
+    ]
+    return f"Median share in the heart (quarter to three quarters of films): {'; '.join(said)}."
 
 
 def _add_panel(most: int, with_outliers: bool) -> Panel:

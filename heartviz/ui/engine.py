@@ -11,7 +11,7 @@ from heartviz.audit import Audit
 from heartviz.interventions.catalogue import Donor
 from heartviz.knobs import KnobCurve, Settings
 from heartviz.live_head import CueTrial, LiveFeatures, LiveRun
-from heartviz.paper_results import ResultTable
+from heartviz.paper_results import HeartShares, ResultTable
 from heartviz.records import (
     Arm,
     DeletionCurves,
@@ -48,7 +48,8 @@ class Engine:
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength, donor)`,
     `take_donor(radiograph)`, `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are
     those of heartviz.experiment. `describe()` maps each model's name to its card. `results()` gives the paper's tables
-    as measured again, `shortcut()` what planted shortcuts did, or None, `audit(task)` an audit of many films, or None.
+    as measured again, `shortcut()` what planted shortcuts did, or None, `audit(task)` an audit of many films, or None,
+    `heart_shares()` where every method's maps lie on films with drawn signs.
     `live()` gives the features that live heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is
     that of heartviz.cue_trial.
     `turn_knobs(settings, task, target_class)` and `draw_knob_curve(settings, task, target_class, knob, progress)` ask
@@ -69,6 +70,7 @@ class Engine:
     results: Callable[[], Sequence[ResultTable]] = tuple
     shortcut: Callable[[], ShortcutResults | None] = lambda: None
     audit: Callable[[str], Audit | None] = lambda task: None
+    heart_shares: Callable[[], Sequence[HeartShares]] = tuple
     live: Callable[[], LiveFeatures | None] = lambda: None
     turn_knobs: Callable[[Settings, str, str], Report] | None = None
     draw_knob_curve: Callable[[Settings, str, str, str, Progress], KnobCurve] | None = None

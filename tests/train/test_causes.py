@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from heartviz.errors import DataError
-from heartviz.paper_results import read_paper_results
+from heartviz.paper_results import read_heart_shares, read_paper_results
+from heartviz.plots.audit import plot_all_heart_shares
 from heartviz.records import ARMS, Segmentation
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from train import cause_tables, causes
@@ -96,6 +97,15 @@ def test_a_method_is_believed_where_it_finds_clearly_more_than_edges(tmp_path, c
     assert "on every model: Grad-CAM; on some models: none; on no model: Sensitivity" in printed
     assert "| Grad-CAM | Plain VGG16 | 8 | 8 | 0.400 [0.400, 0.400] | +0.200 [+0.200, +0.200] |" in printed
     (table,) = read_paper_results(tmp_path / "app.json")
+    shares = read_heart_shares(tmp_path / "app.json")
+    assert [(of.method, of.arm, of.drawings) for of in shares] == [
+        ("grad_cam", "plain", 8),
+        ("sensitivity", "plain", 8),
+    ]
+    assert shares[0].quantiles == (0.25,) * 5
+    figure = plot_all_heart_shares(shares)
+    assert "n = 8" in figure.layout.title.text
+    assert list(figure.data[0].median) == [25, 25]
     assert [row[0] for row in table.rows] == ["Grad-CAM", "Sensitivity (the paper's)", "Edges of the picture"]
     assert [row[-1] for row in table.rows] == ["yes", "no", None]
     with pytest.raises(DataError, match="run the method edges too"):
