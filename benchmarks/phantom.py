@@ -15,7 +15,8 @@ import numpy as np
 
 from heartviz.phantom import draw_patient, make_lesion, render_film
 from heartviz.phantom import render as stages
-from heartviz.phantom.anatomy import build_body, build_chest
+from heartviz.phantom.anatomy import build_chest
+from heartviz.phantom.body import build_body
 from heartviz.phantom.project import project_tubes, project_volume
 from heartviz.phantom.skeleton import build_bones
 from heartviz.phantom.vessels import grow_vessels

@@ -41,7 +41,10 @@ def _audit(options: argparse.Namespace) -> int:
     task, films = read_labels(options.labels, options.folder)
     models = load_models(options.weights)
     part = options.out.with_name(f"{options.out.name}.part")
-    key = make_key(options.labels.read_bytes(), str(options.folder.resolve()), models.sha256, task, options.method)
+    stats = [film.source.stat() if film.source.is_file() else None for film in films]
+    seen = [None if stat is None else (stat.st_size, stat.st_mtime_ns) for stat in stats]
+    asked = (models.sha256, task, options.method)
+    key = make_key(options.labels.read_bytes(), str(options.folder.resolve()), seen, *asked)
     with AuditFile(part, key, task, options.method, models.sha256) as file, tqdm(total=len(films), unit="film") as bar:
 
         def tell(done: float, words: str) -> None:
@@ -81,8 +84,15 @@ def _phantom(options: argparse.Namespace) -> int:
         file_format=options.format,
         like=None if options.like is None else read_gray_quantiles(options.like),
     )
-    with tqdm(total=order.count, unit="film") as bar:
-        table = write_films(order, options.processes, lambda done: bar.update(done - bar.n))
+    try:
+        with tqdm(total=order.count, unit="film") as bar:
+            table = write_films(order, options.processes, lambda done: bar.update(done - bar.n))
+    except OSError as error:
+        print(f"heartviz: {options.out} can't be written ({error.strerror}): give another --out.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped: the films that are done have no table. Remove them, or draw again.", file=sys.stderr)
+        return 130
     print(f"{order.count} drawn films, none of a patient: {table}")
     return 0
 
@@ -170,7 +180,7 @@ def _add_phantom(commands) -> None:
     phantom.add_argument(
         "--severity", type=_share, metavar="S", help="0 to 1; by default one drawn from 0.35 to 1 for each film"
     )
-    phantom.add_argument("--seed", type=int, default=0, metavar="K", help="the same seed draws the same bytes")
+    phantom.add_argument("--seed", type=_seed, default=0, metavar="K", help="the same seed draws the same bytes")
     phantom.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets films, masks and labels.csv")
     phantom.add_argument("--size", type=_size, default=512, metavar="PX", help="side of the film (default: 512)")
     phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="16 bit PNG, or DICOM")
@@ -190,6 +200,7 @@ def _number(text: str, kind: type, low: float, high: float, words: str):
     return value
 
 
+_seed = partial(_number, kind=int, low=0, high=2**31 - 1, words="a whole number from 0 on")
 _positive = partial(_number, kind=int, low=1, high=1_000_000, words="a whole number from 1 on")
 _size = partial(_number, kind=int, low=64, high=2048, words="64 to 2048 px")
 _share = partial(_number, kind=float, low=0, high=1, words="0 to 1")

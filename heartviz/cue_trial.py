@@ -14,7 +14,7 @@ from heartviz.preprocess import normalise, stretch_contrast, thorax_frame
 from heartviz.records import ARMS, Radiograph, Segmentation
 from heartviz.weights import Models
 
-CHANGED_BY = 0.01  # of the gray range: from here on a pixel counts as changed
+NOT_CHANGED_BY = 1e-4  # of the gray range: a picture that nowhere differs by more is the same picture
 
 
 class PooledHead(nn.Module):
@@ -46,9 +46,8 @@ def try_cue(
     masks = (segmentation.heart_mask, segmentation.lungs_mask)
     heart, lungs = (frame.to_model(mask.astype(np.float32)) > 0.5 for mask in masks)
     planted = CUES[run.cue](picture, heart, lungs, np.random.default_rng(0))
-    changed = np.abs(planted - picture) > CHANGED_BY
     shown, cued = (show_to_arms(each, heart, lungs) for each in (picture, planted))
-    before, after, maps, shares, on_cue = {}, {}, {}, {}, {}
+    before, after, maps, shares, on_cue, areas = {}, {}, {}, {}, {}, {}
     for arm in ARMS:
         network = PooledHead(models.trunk, live.projections[arm], run.heads[arm], live.grid)
         gray = torch.from_numpy(np.stack([shown[arm], cued[arm]]))[:, None].requires_grad_(True)
@@ -58,7 +57,7 @@ def try_cue(
         before[arm], after[arm] = torch.sigmoid(log_odds.detach()).tolist()
         maps[arm] = gradient[1, 0].abs().numpy()
         shares[arm] = measure_relevance_share(maps[arm], heart, lungs)
+        changed = np.abs(cued[arm] - shown[arm]) > NOT_CHANGED_BY
+        areas[arm] = float(changed.mean())
         on_cue[arm] = float(maps[arm][changed].sum() / max(float(maps[arm].sum()), 1e-12))
-    return CueTrial(
-        run.cue, radiograph.description, shown, cued, before, after, maps, shares, on_cue, float(changed.mean()), heart
-    )
+    return CueTrial(run.cue, radiograph.description, shown, cued, before, after, maps, shares, on_cue, areas, heart)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz.phantom import Film, draw_exposure, draw_patient, make_lesion, render_film
-from heartviz.records import Arm, Segmentation
+from heartviz.records import Arm, Frozen, Segmentation
 
 SIZE_PX = 288
 # How far the knob of the exposure moves the tone curve, of the way from the thinnest to the thickest part.
@@ -49,14 +49,14 @@ KNOBS: Mapping[str, Knob] = MappingProxyType(
     {
         "severity": Knob("Severity of the disease", 0, 1, 0.05, "all signs of the chosen disease together"),
         "vessel_gain": Knob("Lung vessels, times", 0.4, 2.5, 0.1, "a sign of a shunt, outside the heart"),
-        "heart_size": Knob("Heart size, times", 0.8, 1.5, 0.05, "volume of the whole heart; no congenital sign alone"),
+        "heart_size": Knob("Heart volume, times", 0.7, 2.0, 0.1, "the whole heart; no congenital sign alone"),
         "brightness": Knob("Exposure", -1, 1, 0.1, "how bright the film is; no disease"),
     }
 )
 
 
 @dataclass(frozen=True)
-class KnobCurve:
+class KnobCurve(Frozen):
     """Every model's probability of a class while one knob is turned: `values` (n,), `probability` arm to (n,).
 
     `ratios` (n,) are the cardiothoracic ratios of the drawn masks.
@@ -75,7 +75,7 @@ def draw_settings(settings: Settings, size_px: int = SIZE_PX) -> Film:
     patient = replace(
         patient,
         vessel_gain=patient.vessel_gain * settings.vessel_gain,
-        heart_scale=patient.heart_scale * settings.heart_size,
+        heart_scale=patient.heart_scale * settings.heart_size ** (1 / 3),
     )
     exposure = draw_exposure(np.random.default_rng([settings.patient, _VIEW_SEED]))
     exposure = replace(

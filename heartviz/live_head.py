@@ -16,12 +16,12 @@ from safetensors import SafetensorError, safe_open
 
 import heartviz
 from heartviz.errors import WeightsError
-from heartviz.interventions.cues import CUES, SOURCE, assign_cues
+from heartviz.interventions.cues import CUES, NO_CUE, SOURCE, assign_cues
+from heartviz.measure import bootstrap_interval
 from heartviz.records import ARMS, Arm, RelevanceShare
 from heartviz.shortcut_results import ShortcutRun
 
 LIVE_FEATURES = Path(heartviz.__file__).resolve().parents[1] / "weights" / "live_features.safetensors"
-NO_CUE = "none"
 STEPS, RATE, WEIGHT_DECAY, MOMENTUM = 120, 0.5, 0.003, 0.9
 FEWEST_FILMS = 20
 # Which way of showing films of train.shortcut each model's is.
@@ -97,8 +97,8 @@ class CueTrial:
     """One film without and with the cue, before each head: arm to what is said below, pictures (h, w) in 0..1.
 
     `before` and `after` are probabilities of VSD; `maps` the sensitivity of the log odds to the picture with the cue,
-    `shares` where it lies, `on_cue` its share on the pixels that the cue changed in the film, `cue_area` their share
-    of the picture.
+    `shares` where it lies, `on_cue` its share on the pixels that the cue changed in that model's picture, `cue_area`
+    their share of it: 0 for a model whose picture stays as it was.
     """
 
     cue: str
@@ -110,7 +110,7 @@ class CueTrial:
     maps: Mapping[Arm, NDArray[np.float32]]
     shares: Mapping[Arm, RelevanceShare]
     on_cue: Mapping[Arm, float]
-    cue_area: float
+    cue_area: Mapping[Arm, float]
     heart_mask: NDArray[np.bool_]
 
 
@@ -150,7 +150,7 @@ def train_heads(live: LiveFeatures, cue: str, strength: float, films: int, seed:
         learnt = np.where(cued[:, None], planted[chosen, labels], plain[chosen, labels])
         groups = _test_groups(live, plain, planted, cue)
         heads[arm], history[arm] = _descend(learnt, labels, groups, seed)
-        runs.append(_score(heads[arm], groups, SHOWN_AS[arm]))
+        runs.append(_score(heads[arm], groups, SHOWN_AS[arm], by_film=cue != SOURCE))
     return LiveRun(cue, strength, films, seed, heads, history, tuple(runs))
 
 
@@ -193,10 +193,11 @@ def _accuracy(head: LiveHead, features: Floats, label: int) -> float:
     return float(((head.answer(features) >= 0.5) == bool(label)).mean())
 
 
-def _score(head: LiveHead, groups: Groups, shown: str) -> ShortcutRun:
-    """The groups' accuracies; the average's interval is by group (binomial, normal approximation)."""
-    right = {place: _accuracy(head, of, place[0]) for place, of in groups.items()}
-    average = float(np.mean(list(right.values())))
-    error = 1.96 * float(np.sqrt(sum(p * (1 - p) / len(groups[place]) for place, p in right.items()))) / len(right)
-    interval = (max(0.0, average - error), min(1.0, average + error))
-    return ShortcutRun(shown, average, interval, min(right.values()), right)
+def _score(head: LiveHead, groups: Groups, shown: str, by_film: bool) -> ShortcutRun:
+    """The groups' accuracies; the average's interval is by film, where every film is in every group, or by group."""
+    right = {place: (head.answer(of) >= 0.5) == bool(place[0]) for place, of in groups.items()}
+    values = np.mean(list(right.values()), axis=0) if by_film else np.concatenate(list(right.values()))
+    interval = bootstrap_interval(values.astype(float), repeats=400)
+    shares = {place: float(of.mean()) for place, of in right.items()}
+    average = float(np.mean(list(shares.values())) if by_film else values.mean())
+    return ShortcutRun(shown, average, interval, min(shares.values()), shares)

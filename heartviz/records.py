@@ -20,7 +20,7 @@ TASK_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 REGIONS = ("heart", "lungs", "elsewhere")
 
 
-class _Frozen:
+class Frozen:
     """Makes every array field of a frozen dataclass read-only."""
 
     def __post_init__(self) -> None:
@@ -33,7 +33,7 @@ class _Frozen:
 
 
 @dataclass(frozen=True)
-class Radiograph(_Frozen):
+class Radiograph(Frozen):
     """A film: gray values float32 (H, W) in 0..1, air dark and bone bright, as it came, in its own frame.
 
     `description` says what was read ("DICOM, 2140 x 1760, 15 bit, MONOCHROME1, inverted"); `messages` are sentences
@@ -52,7 +52,7 @@ class Radiograph(_Frozen):
 
 
 @dataclass(frozen=True)
-class Segmentation(_Frozen):
+class Segmentation(Frozen):
     """Heart and lungs on the film, all (H, W) in the original frame; left_lung is the patient's left.
 
     `lateral_prob` is the probability, 0..1, that the film was taken from the side; NaN where nothing was asked for it.
@@ -115,7 +115,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Attribution(_Frozen):
+class Attribution(Frozen):
     """A map of the film, float32 (H, W), original frame, signed raw scale, NaN where the model saw nothing.
 
     `gap` is the share of what the method promises to add up that does not; NaN where it promises nothing. `message`
@@ -132,7 +132,7 @@ class Attribution(_Frozen):
 
 
 @dataclass(frozen=True)
-class Control(_Frozen):
+class Control(Frozen):
     """What a map is to be told from, float32 (H, W) on the film: the picture's edges, or the map of random weights.
 
     `likeness` is Spearman's correlation of absolute values with the map beside it; `alike` says that it is so high
@@ -201,7 +201,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Experiment(_Frozen):
+class Experiment(Frozen):
     """What all models say of a film after one intervention, beside what they said before.
 
     `picture` is the changed film, float32 (H, W), contrast stretched; `pictures_seen` is arm to what the network was
@@ -228,7 +228,7 @@ class Experiment(_Frozen):
 
 
 @dataclass(frozen=True)
-class DimCurve(_Frozen):
+class DimCurve(Frozen):
     """Every model's answers while gray values outside the heart are dimmed: one point a ratio, 0 to 1.
 
     `probability` and `heart_share` (of the sensitivity) are arm to (n,); `pictures` (n, h, w) is what all networks
@@ -246,7 +246,7 @@ class DimCurve(_Frozen):
 
 
 @dataclass(frozen=True)
-class DeletionCurves(_Frozen):
+class DeletionCurves(Frozen):
     """Probability of the class while pixels are blurred away, and while they come back, the map's highest first.
 
     `shares` (n,) are the shares of pixels, 0 to 1; `deletion` and `insertion` are arm to (n,), and so are

@@ -48,10 +48,10 @@ def test_curve_has_the_settings_own_answer_at_its_place(models, monkeypatch):
     monkeypatch.setattr("heartviz.knob_answers.draw_settings", partial(draw_settings, size_px=SMALL))
     told = []
     curve = draw_knob_curve(Settings(), models, "congenital", "ASD", "heart_size", 3, lambda done, _: told.append(done))
-    assert curve.values.tolist() == pytest.approx([0.8, 1.15, 1.5])
+    assert curve.values.tolist() == pytest.approx([0.7, 1.35, 2.0])
     assert (np.diff(curve.ratios) > 0).all()
     assert told == pytest.approx([0, 1 / 3, 2 / 3])
-    report = ask_about_drawing(replace(Settings(), heart_size=1.5), models, "congenital", "ASD")
+    report = ask_about_drawing(replace(Settings(), heart_size=2.0), models, "congenital", "ASD")
     for arm in ARMS:
         alone = report.predictions["congenital"][arm].probabilities["ASD"]
         assert curve.probability[arm][-1] == pytest.approx(alone, abs=1e-5)
@@ -78,6 +78,7 @@ def test_page_tells_in_words_what_it_shows():
     assert "n = 1 drawn patient, 2 films" in figure.layout.title.text
     assert list(figure.data[0].y) == pytest.approx([10, 60])
     assert page.target_of("heart_size", Settings(*CHOSEN)) == "Enlarged"
+    assert page.read_settings(None, *CHOSEN[1:]) == Settings(*CHOSEN)
 
 
 def test_a_patient_that_cannot_be_drawn_is_said():

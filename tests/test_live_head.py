@@ -1,18 +1,21 @@
 """The live head: who takes a cue on made-up features, its file, a cue planted in one film, and the page's words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
 
+from heartviz.classify import show_to_arms
 from heartviz.cue_trial import PooledHead, pool_features, try_cue
 from heartviz.errors import WeightsError
 from heartviz.interventions.cues import CUES, SOURCE
 from heartviz.live_head import (
     LIVE_FEATURES,
     NO_CUE,
+    SHOWN_AS,
     LiveFeatures,
     LiveHead,
     Projection,
@@ -26,6 +29,8 @@ from heartviz.shortcut_results import SHOWN_NAMES, TAKES_IT
 from heartviz.ui import live as live_page
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 from tests.drawn_report import FakeCompute
+from train.shortcut_films import ARMS as SHOWN_IN_TRAINING
+from train.shortcut_films import show
 
 pytest_plugins = ["tests.small_models"]
 GRID, CHANNELS = 2, 8
@@ -73,8 +78,14 @@ def test_a_run_is_the_same_again_and_another_number_another_run():
 
 def test_the_source_as_cue_is_tested_by_source():
     live = make_live()
-    run = train_heads(live, SOURCE, 1.0, 40, 0)
-    assert set(run.runs[0].groups) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    wingspan = np.array(live.sources) == "wingspan"
+    features = {place: np.zeros_like(of) for place, of in live.features.items()}
+    for of in features.values():
+        of[wingspan, :, 0] = 5.0  # the only thing to be seen is the source
+    run = train_heads(replace(live, features=features), SOURCE, 1.0, 40, 0)
+    # Learnt: Wingspan is ill. Right are Normal of JSRT and VSD of Wingspan, all others wrong.
+    assert run.runs[0].groups == {(0, 0): 1.0, (0, 1): 0.0, (1, 0): 0.0, (1, 1): 1.0}
+    assert run.runs[0].average == 0.5
 
 
 @pytest.mark.parametrize(("strength", "films", "words"), [(0.9, 5, "give 20 to 40"), (0.2, 30, "give 0.5")])
@@ -125,7 +136,8 @@ def test_a_cue_is_planted_before_each_model_sees_the_film(models):
     live = make_live()
     run = train_heads(live, "marker", 1.0, 40, 1)
     trial = try_cue(run, live, models, Radiograph(picture()), segmentation())
-    assert 0 < trial.cue_area < 0.05
+    assert 0 < trial.cue_area["plain"] < 0.05
+    assert trial.cue_area["hardened"] == trial.on_cue["hardened"] == 0
     for arm in ARMS:
         assert trial.maps[arm].shape == trial.pictures[arm].shape == (64, 64)
         assert 0 <= trial.on_cue[arm] <= 1
@@ -138,6 +150,16 @@ def test_a_cue_is_planted_before_each_model_sees_the_film(models):
         try_cue(train_heads(live, SOURCE, 1.0, 40, 1), live, models, Radiograph(picture()), segmentation())
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_film_on_the_page_is_shown_as_the_films_learnt_from_were(arm):
+    heart, lungs = HEART[:256, :256], (LEFT_LUNG | RIGHT_LUNG)[:256, :256]
+    seen = picture()[:256, :256]
+    made = {"pictures": np.stack([seen] * 2)[None], "regions": np.array([[[heart, lungs]] * 2])}
+    learnt = show(0, 0, "marker", True, SHOWN_IN_TRAINING[SHOWN_AS[arm]].test, made, (), 0)
+    planted = CUES["marker"](seen, heart, lungs, np.random.default_rng(0))
+    np.testing.assert_array_equal(learnt, show_to_arms(planted, heart, lungs)[arm])
+
+
 def test_page_says_in_words_what_its_figures_show(models):
     live = make_live()
     compute = FakeCompute()
@@ -147,6 +169,8 @@ def test_page_says_in_words_what_its_figures_show(models):
     assert "where it goes against it" in view["words"]
     assert "a drawn patient" in view["trial_words"]
     assert "without the cue" in view["trial"]["alt_text"]
+    assert "its picture does not change" in view["trial"]["alt_text"]
+    assert "picture unchanged" in view["trial_words"]
     figure = plot_learning(train_heads(live, "marker", 1.0, 40, 1), live.test_films)
     assert "n = 40" in figure.layout.title.text
     assert len(figure.data) == 6

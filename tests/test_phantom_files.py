@@ -14,7 +14,7 @@ from heartviz import __main__ as command_line
 from heartviz.audit.collect import read_labels
 from heartviz.dicom_writer import DRAWN, write_drawn_dicom
 from heartviz.errors import DataError
-from heartviz.phantom_files import Order, draw_film, match_gray, read_gray_quantiles, write_films
+from heartviz.phantom_files import Order, draw_film, give_gray, match_gray, read_gray_quantiles, write_films
 from heartviz.radiograph import load_radiograph
 
 
@@ -84,6 +84,51 @@ def test_gray_values_come_to_lie_where_those_of_the_folder_do(tmp_path):
         read_gray_quantiles(tmp_path / "none")
 
 
+def test_matched_gray_keeps_the_cause_where_the_lesion_is(tmp_path):
+    asked = order(tmp_path, kinds=("VSD",), like=np.linspace(0.1, 0.7, 101, dtype=np.float32)[None])
+    film = give_gray(draw_film(asked, 0), asked, 0)
+    chest = film.masks["lungs"] | film.masks["heart"] | film.masks["great_vessels"]
+    far = cv2.dilate(chest.astype(np.uint8), np.ones((15, 15))) == 0
+    # Fine detail is enhanced, so that a lesion reaches a little past its tissue.
+    assert film.cause[far].mean() < 0.002 < 0.02 < film.cause[chest].mean()
+    assert film.cause.max() > 0.05
+    asked = replace(asked, kinds=("Normal",))
+    healthy = give_gray(draw_film(asked, 0), asked, 0)
+    np.testing.assert_array_equal(film.cause, np.abs(film.pixels - healthy.pixels))
+
+
+def test_two_films_never_share_an_identifier_and_one_patients_films_share_the_patient(tmp_path):
+    orders = [
+        order(tmp_path / "a", file_format="dicom", count=1),
+        order(tmp_path / "b", file_format="dicom", count=1, kinds=("TOF",)),
+        order(tmp_path / "c", file_format="dicom", count=1, view="lateral"),
+        order(tmp_path / "d", file_format="dicom", count=1, ages=(2, 4)),
+    ]
+    films = []
+    for each in orders:
+        write_films(each, 1)
+        films.append(pydicom.dcmread(next(each.out.rglob("*.dcm"))))
+    assert len({film.SOPInstanceUID for film in films}) == 4
+    assert [film.PatientID == films[0].PatientID for film in films] == [True, True, True, False]
+
+
+def test_a_folder_of_drawn_films_is_never_mixed_with_others(tmp_path):
+    write_films(order(tmp_path, count=1), 1)
+    with pytest.raises(DataError, match="holds drawn films already"):
+        write_films(order(tmp_path, count=1, view="lateral"), 1)
+
+
+def test_without_severity_a_film_is_called_normal_and_a_right_arch_is_told(tmp_path):
+    write_films(order(tmp_path / "a", kinds=("VSD",), severity=0.0, count=1), 1)
+    assert "Normal,0.0,," in (tmp_path / "a" / "labels.csv").read_text()
+    asked = order(tmp_path / "b", kinds=("TOF",), count=12, size_px=64)
+    write_films(asked, 1)
+    with (tmp_path / "b" / "labels.csv").open() as file:
+        told = ["right_arch" in line["signs"].split() for line in csv.DictReader(file)]
+    assert told == [draw_film(asked, number).lesion.right_arch for number in range(12)]
+    assert any(told)
+
+
 def test_command_draws_and_says_what_it_drew(tmp_path, capsys):
     arguments = ["phantom", "--count", "1", "--class", "TOF", "--size", "96", "--seed", "4", "--processes", "1"]
     assert command_line.main([*arguments, "--ages", "2", "4", "--out", str(tmp_path / "out")]) == 0
@@ -101,6 +146,7 @@ def test_command_draws_and_says_what_it_drew(tmp_path, capsys):
     ("given", "words"),
     [
         (["--count", "0"], "from 1 on"),
+        (["--seed", "-1"], "from 0 on"),
         (["--severity", "2"], "give 0 to 1"),
         (["--ages", "9", "2"], "the lower age first"),
         (["--size", "10"], "64 to 2048"),

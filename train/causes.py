@@ -128,9 +128,12 @@ def summarise(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     entries = []
     edges = {(line["film"], line["label"], line["arm"]): line["rank"] for line in lines if line["method"] == EDGES}
     for arm, method in dict.fromkeys((line["arm"], line["method"]) for line in lines):
-        if not edges:
-            raise DataError(f"Nothing to compare with: run the method {EDGES} too.")
         own = [line for line in lines if (line["arm"], line["method"]) == (arm, method)]
+        missing = [line for line in own if (line["film"], line["label"], arm) not in edges]
+        if missing:
+            raise DataError(
+                f"{len(missing)} drawings have no map of {EDGES} for {arm} to compare with: run it on them too."
+            )
         ranks = [line["rank"] for line in own]
         if_right = [line["rank"] if line["right"] else float("nan") for line in own]
         over_chance = [line["rank"] - line["area"] for line in own]
@@ -164,6 +167,8 @@ def _by_film(lines: Sequence[Mapping[str, Any]], values: Sequence[float]) -> dic
     given = np.array(values, float)
     known = np.isfinite(given)
     of_film = [float(given[known & (films == film)].mean()) for film in np.unique(films[known])]
+    if not of_film:
+        return {"mean": float("nan"), "interval": [float("nan")] * 2, "n": 0}
     return {"mean": float(np.mean(of_film)), "interval": list(bootstrap_interval(of_film)), "n": len(of_film)}
 
 

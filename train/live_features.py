@@ -18,8 +18,8 @@ from torch import nn
 from tqdm import tqdm
 
 from heartviz.cue_trial import pool_features
-from heartviz.interventions.cues import CUES
-from heartviz.live_head import NO_CUE, SHOWN_AS
+from heartviz.interventions.cues import CUES, NO_CUE
+from heartviz.live_head import SHOWN_AS
 from heartviz.weights import load_models
 from train.config import run_script
 from train.datasets import cached

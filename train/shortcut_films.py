@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from heartviz.interventions.cues import CUES, OUTSIDE_CUES, SOURCE
+from heartviz.interventions.cues import CUES, NO_CUE, OUTSIDE_CUES, SOURCE
 from heartviz.masks import dim_outside, level_lungs
 from heartviz.models import VGGTrunk, VGGUNet
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
@@ -28,7 +28,6 @@ from train.simulate import move_masks, simulate_film
 from train.sources import Film
 
 LABELS = ("Normal", "VSD")
-NO_CUE = "none"
 PROCESSES = 2
 
 

@@ -12,14 +12,14 @@ from heartviz.interventions.regions import Picture
 from heartviz.masks import dim_outside
 from heartviz.phantom import draw_patient, render_film
 from heartviz.preprocess import Frame, stretch_contrast
-from heartviz.records import Segmentation
+from heartviz.records import Frozen, Segmentation
 
 DONOR_SEED, DONOR_SIZE_PX = 21, 512
 TEXTURE_AMPLITUDE = 0.06
 
 
 @dataclass(frozen=True)
-class Donor:
+class Donor(Frozen):
     """Another film, stretched contrast (H, W), whose lungs can be taken; its masks. Of any size."""
 
     picture: Picture

@@ -19,6 +19,8 @@ Cue = Callable[[Picture, Mask, Mask, np.random.Generator], Picture]
 
 # The cue that plants nothing: the label goes with the film's own source instead.
 SOURCE = "source"
+# No cue at all.
+NO_CUE = "none"
 LUNG_GAIN = 1.2
 EXPOSURE_GAMMA, EXPOSURE_NOISE = 0.85, 0.03
 HEART_STEP = 0.08

@@ -28,7 +28,7 @@ _MEDIASTINUM_BY_DEPTH = (
     (-96, -90, -80, -66, -52, -40, -20, 2, 14, 24, 32, 39, 46, 53, 60, 68, 76, 84, 92, 100),
     (34, 20, 10, 4, 6, 14, 23, 26, 25, 20, 14, 13.5, 17, 21, 26, 34, 44, 57, 73, 92),
 )
-_ROUNDNESS = 2.35
+ROUNDNESS = 2.35
 
 
 def half_width(patient: Patient, z: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def ring_distance(patient: Patient, grid: Grid) -> Field:
     x, y, _ = grid.xyz()
     profiles = (half_width, half_depth, back_shift)
     wide, deep, shift = (profile(patient, grid.z)[None, :, None].astype(np.float32) for profile in profiles)
-    n = np.float32(_ROUNDNESS)
+    n = np.float32(ROUNDNESS)
     aside = np.where(x > 0, x / np.float32(patient.left_width_ratio), -x)
     sideways, lengthways = (aside / wide) ** n, (np.abs(y - shift) / deep) ** n
     return (sideways + (lengthways - 1)) * (deep / n)
@@ -150,7 +150,7 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
 def _heart_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:
     grown = max(patient.ra_scale, patient.rv_scale, patient.la_scale, patient.lv_scale) ** 0.4 * patient.heart_scale
     scale = np.array(patient.scale_xyz) * max(grown, 0.8)
-    return grid.window(np.array([-75, -110, -60]) * scale, np.array([130, 70, 140]) * scale)
+    return grid.window(np.array([-92, -135, -75]) * scale, np.array([158, 90, 160]) * scale)
 
 
 def _middle_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:

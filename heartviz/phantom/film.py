@@ -36,6 +36,7 @@ def draw_exposure(rng: np.random.Generator, view: str = "pa") -> Exposure:
     """Numbers of one exposure."""
     response = ("digital", "film")[int(rng.random() < 0.3)]
     middle = (0.24 if response == "digital" else 0.27) + (0.10 if view == "lateral" else 0.0)
+    at = int(rng.integers(4))
     edges = tuple(float(e) for e in np.clip(rng.normal(-0.01, 0.015, 4), 0, 0.05))
     return Exposure(
         response=response,
@@ -46,7 +47,7 @@ def draw_exposure(rng: np.random.Generator, view: str = "pa") -> Exposure:
         enhancement=float(rng.uniform(0.3, 0.9)),
         grain=float(rng.uniform(0.003, 0.007)),
         collimation=edges,
-        marker=("", "L", "R", "R")[int(rng.integers(4))],
+        marker=("", "L", "L", "L")[at] if view == "lateral" else ("", "L", "R", "R")[at],
         marker_place=(float(rng.uniform(0.05, 0.14)), float(rng.uniform(0.03, 0.09))),
         noise_seed=int(rng.integers(2**31)),
     )

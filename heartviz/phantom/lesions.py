@@ -8,7 +8,8 @@ import numpy as np
 from heartviz.phantom.patient import Patient
 
 # Changes at severity 1: factors less one for `_scale` and `_gain`, plain amounts for `apex_lift` and `bay`. A chamber's
-# scale is its volume's. Source: radiographic signs as in the README's table; amounts are ours.
+# scale is its volume's, `heart_scale` a length. Source of the signs: Park,
+# left-to-right shunts; Rees 1973; Coussement and Gooding 1973. Amounts are ours.
 SIGNS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "Normal": {},
     "VSD": {

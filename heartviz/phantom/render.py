@@ -18,7 +18,7 @@ from heartviz.phantom.shapes import Field, Volume
 from heartviz.phantom.skeleton import build_bones, build_spine
 from heartviz.phantom.tubes import Tubes
 from heartviz.phantom.vessels import grow_vessels
-from heartviz.records import BoolMask, FloatImage
+from heartviz.records import BoolMask, FloatImage, Frozen
 
 SEEN = ("left_lung", "right_lung", "airway")  # the rest of the chest displaces lung, and is needed for masks
 CHAMBERS = ("ra", "rv", "la", "lv")
@@ -31,7 +31,7 @@ SPONGIOSA_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Film:
+class Film(Frozen):
     """A drawn film: gray values float32 (H, W) in 0..1, masks by name, all in the film's frame.
 
     Masks are `heart` (as the SCR database draws it), `ra`, `rv`, `la`, `lv`, `left_lung`, `right_lung` (the patient's

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from heartviz.phantom.anatomy import back_shift, half_depth, half_width
+from heartviz.phantom.anatomy import ROUNDNESS, back_shift, half_depth, half_width
 from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Volume, make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
 
 # Last angle of each rib's bone, degrees, before its cartilage.
 _RIB_ENDS_DEG = (-70, -58, -50, -48, -45, -41, -37, -32, -27, -22, 10, 38)
-_ROUNDNESS = 2.35
 _END_PLATE_MM = 0.8
 
 
@@ -76,8 +75,8 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             end = np.deg2rad(_RIB_ENDS_DEG[number] + 2 * wobble[0])
             angles = np.linspace(np.deg2rad(60), end, 20)
             tilt = patient.rib_tilt * (0.8 + 0.03 * number) * (1 + 0.05 * wobble[1])
-            depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / _ROUNDNESS)
-            breadth = np.abs(np.cos(angles)) ** (2 / _ROUNDNESS)
+            depth = np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** (2 / ROUNDNESS)
+            breadth = np.abs(np.cos(angles)) ** (2 / ROUNDNESS)
             # Down and out along the back, steeper round the flank and forwards.
             fall = np.clip(0.95 - depth, 0, None)
             z = head_z + 1 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heartviz.phantom.anatomy import back_shift, dome_height, half_depth, half_width, mediastinum_half_width
+from heartviz.phantom.anatomy import ROUNDNESS, back_shift, dome_height, half_depth, half_width, mediastinum_half_width
 from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Points
 from heartviz.phantom.tubes import Tubes
@@ -77,7 +77,7 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
     z = candidates[:, 2] * height
     x = side * candidates[:, 0] * half_width(patient, z) * 0.97
     y = back_shift(patient, z) + candidates[:, 1] * half_depth(patient, z) * 0.96
-    inside = (np.abs(candidates[:, 0]) ** 2.35 + np.abs(candidates[:, 1]) ** 2.35) < 0.93
+    inside = (np.abs(candidates[:, 0]) ** ROUNDNESS + np.abs(candidates[:, 1]) ** ROUNDNESS) < 0.93
     inside &= np.abs(x) > mediastinum_half_width(patient, y, z) + 6 * patient.scale_xyz[0]
     inside &= z > dome_height(patient, x.astype(np.float32), y.astype(np.float32)) + 4
     inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.4))

@@ -27,7 +27,7 @@ def plot_shortcut(runs: Sequence[ShortcutRun], cue: str, strength: float, test_f
             hovertemplate="%{text}: %{x:.0f} % right<extra></extra>",
         )  # fmt: skip
     figure.add_scatter(
-        name="Average, 95 %", mode="markers", x=[100 * run.average for run in runs], y=names,
+        name="Average, 95 % by film", mode="markers", x=[100 * run.average for run in runs], y=names,
         marker={"color": "#ffffff", "symbol": "line-ns", "size": 20, "line": {"width": 3, "color": "#ffffff"}},
         error_x={
             "array": [100 * (run.interval[1] - run.average) for run in runs],

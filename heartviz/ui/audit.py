@@ -169,7 +169,7 @@ def _add_all_methods(engine: Engine) -> None:
             gr.HTML(
                 "<h2>Where every method's maps lie</h2>"
                 f'<p class="hv-finding">{escape(_all_methods_words(shares))}</p>'
-                '<p class="hv-caption">Test films with SIMULATED signs of VSD, ASD, TOF (<code>train.causes</code>); the '
+                '<p class="hv-caption">Films with SIMULATED signs of VSD, ASD, TOF (<code>train.causes</code>): the '
                 "map explains the drawn class. Which of these maps find the signs is the last table of the Results "
                 "page. Line: the heart's share of the picture.</p>"
             )

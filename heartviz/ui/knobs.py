@@ -30,7 +30,7 @@ _HOW = (
 
 def turn(engine: Engine, task: str, *chosen: Any) -> View:
     """The drawn film with its true outlines, every model's answer and its map, or the reason why there is none."""
-    settings = Settings(*chosen)
+    settings = read_settings(*chosen)
     target = target_of(task, settings)
     try:
         report = engine.turn_knobs(settings, task, target)
@@ -41,12 +41,18 @@ def turn(engine: Engine, task: str, *chosen: Any) -> View:
     words = escape(describe(report, settings, task))
     view: View = {
         "film": gr.update(value=plots.plot_overlay(report), alt_text=panels.overlay_alt(report)),
-        "says": f'<p class="hv-finding" role="status" data-testid="knobs">{words}</p>',
+        "says": f'<p class="hv-finding" role="status" data-testid="knobs">{words}</p>'
+        f'<p class="hv-caption">{escape(TASK_NOTES[task])}</p>',
     }
     for arm in ARMS:
         view[f"answer_{arm}"] = panels.answer_card(report, task, arm)
         view[f"map_{arm}"] = gr.update(value=maps.pictures[arm], alt_text=panels.map_alt(report.explanation, arm))
     return view
+
+
+def read_settings(patient: float | None, *others: Any) -> Settings:
+    """The page's sliders as Settings; an emptied patient number is the first patient's."""
+    return Settings(Settings.patient if patient is None else round(patient), *others)
 
 
 def target_of(task: str, settings: Settings) -> str:
@@ -66,7 +72,7 @@ def describe(report: Report, settings: Settings, task: str) -> str:
 
 def curve(engine: Engine, task: str, knob: str, tell: Callable[[float, str], None], *chosen: Any) -> View:
     """Every model's answer against one knob, as a figure and in words."""
-    settings = Settings(*chosen)
+    settings = read_settings(*chosen)
     try:
         drawn = engine.draw_knob_curve(settings, task, target_of(task, settings), knob, tell)
     except Exception as error:
@@ -113,7 +119,7 @@ def build_knobs_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             gr.HTML(
                 f'<div class="hv-device" role="note">{escape(NOT_A_DEVICE)} {escape(DRAWN)}</div>'
-                f'<p class="hv-caption">{_HOW} {escape(TASK_NOTES[TASK])}</p>'
+                f'<p class="hv-caption">{_HOW}</p>'
             )
             parts["says"] = gr.HTML()
             with gr.Row():

@@ -67,7 +67,7 @@ def _film(held: HeldReport | None) -> tuple[Radiograph, Segmentation]:
 
 
 def learning_words(run: LiveRun) -> str:
-    """When each head first got the films right that have the cue with their label, and what it made of the others."""
+    """What each head makes in the end of films with the cue with their label, and of the others."""
     said = []
     for arm in ARMS:
         with_label, against = run.history[arm][-1]
@@ -84,10 +84,14 @@ def trial_words(trial: CueTrial) -> str:
     for arm in ARMS:
         heart = trial.shares[arm]
         before, after, on_cue = (100 * of[arm] for of in (trial.before, trial.after, trial.on_cue))
+        seen = (
+            f"{on_cue:.0f} % of its sensitivity on the cue's pixels"
+            if trial.cue_area[arm]
+            else "its picture does not change"
+        )
         said.append(
-            f"{plots.ARM_NAMES[arm]}: VSD {before:.0f} % without the cue, {after:.0f} % with it; {on_cue:.0f} % of its "
-            f"sensitivity on the cue's pixels, {100 * heart.share['heart']:.0f} % in the heart (covers "
-            f"{100 * heart.chance['heart']:.0f} %)."
+            f"{plots.ARM_NAMES[arm]}: VSD {before:.0f} % without the cue, {after:.0f} % with it; {seen}, "
+            f"{100 * heart.share['heart']:.0f} % of the map in the heart (covers {100 * heart.chance['heart']:.0f} %)."
         )
     return " ".join(said)
 
@@ -96,7 +100,7 @@ def trial_html(trial: CueTrial) -> str:
     """The experiment on one film as a table, with what its pictures are."""
     rows = "".join(
         f'<tr><th scope="row">{plots.ARM_NAMES[arm]}</th><td>{panels.percent(trial.before[arm])}</td>'
-        f"<td><b>{panels.percent(trial.after[arm])}</b></td><td>{panels.percent(trial.on_cue[arm])}</td>"
+        f"<td><b>{panels.percent(trial.after[arm])}</b></td><td>{_on_cue(trial, arm)}</td>"
         f"<td>{panels.percent(trial.shares[arm].share['heart'])}</td></tr>"
         for arm in ARMS
     )
@@ -104,7 +108,7 @@ def trial_html(trial: CueTrial) -> str:
         f"<h3>Planted in one film: {escape(CUE_NAMES[trial.cue])}</h3>"
         f'<p class="hv-caption">Film: {escape(trial.film)} (the Analyze page takes another). Pictures, a row a model '
         "in the table's order: what it sees without the cue, what it sees with it, and its sensitivity to that, "
-        f"all maps on one scale. The cue covers {panels.percent(trial.cue_area)} of the picture.</p>"
+        "all maps on one scale. In brackets: the cue's share of the picture.</p>"
         '<div class="hv-shares hv-scroll" tabindex="0" role="region" aria-label="The cue on one film"><table '
         'data-testid="trial"><thead><tr><th scope="col">Head</th><th scope="col">VSD without the cue</th>'
         '<th scope="col">with it</th><th scope="col">sensitivity on the cue</th><th scope="col">in the heart</th></tr>'
@@ -112,8 +116,18 @@ def trial_html(trial: CueTrial) -> str:
     )
 
 
-def add_live_panel(engine: Engine, session: Session, live: LiveFeatures, cue: gr.Radio, strength: gr.Radio) -> None:
-    """Adds the panel to the page that is being built; `cue` and `strength` are the page's."""
+def _on_cue(trial: CueTrial, arm: str) -> str:
+    area = trial.cue_area[arm]
+    return f"{panels.percent(trial.on_cue[arm])} ({panels.percent(area)})" if area else "picture unchanged"
+
+
+def add_live_panel(
+    engine: Engine, session: Session, tab: gr.Tab, live: LiveFeatures, cue: gr.Radio, strength: gr.Radio
+) -> None:
+    """Adds the panel to the page that is being built; `cue` and `strength` are the page's.
+
+    What was tried on a film is gone when the page is opened again: the film may be another one by then.
+    """
     parts: dict[str, Any] = {}
     with gr.Column(elem_classes="hv-panel"):
         gr.HTML(f'<h2>Train it yourself</h2><p class="hv-caption">{_HOW}</p>')
@@ -144,6 +158,10 @@ def add_live_panel(engine: Engine, session: Session, live: LiveFeatures, cue: gr
     def on_train(held: HeldReport | None, *chosen: Any) -> dict[Any, Any]:
         return {parts[name]: update for name, update in train(engine, live, held, *chosen).items()}
 
+    def on_open() -> tuple[Any, Any]:
+        return "", gr.update(value=None, visible=False)
+
+    tab.select(on_open, None, [parts["trial_words"], parts["trial"]], show_progress="hidden", api_visibility="private")
     start.click(
         on_train, [session.held, cue, strength, films, seed], list(parts.values()),
         show_progress_on=parts["words"], trigger_mode="always_last", **MODEL_QUEUE,

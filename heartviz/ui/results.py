@@ -15,8 +15,7 @@ _INTRODUCTION = f"""
 
 {PAPER} reports how well VGG16 tells normal hearts from congenital disease, with and without a heart mask. Its films
 are not public, and no public film shows these diseases: here their **signs are simulated** on real films of adults, and
-every film is tested by classifiers that never saw it. Beside the paper's numbers stand those that it leaves out. The
-last table asks which maps find signs whose pixels are known.
+every film is tested by classifiers that never saw it. Beside the paper's numbers stand those that it leaves out.
 """
 _TEXT = ' class="hv-text"'
 _NONE = "No results lie beside this copy. `python -m train.reproduce --data DIR --out DIR` measures them anew."

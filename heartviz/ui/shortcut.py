@@ -43,7 +43,7 @@ def build_shortcut_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
             table = gr.HTML(table_html(results, *FIRST))
         live = engine.live()
         if live is not None:
-            add_live_panel(engine, session, live, cue, strength)
+            add_live_panel(engine, session, tab, live, cue, strength)
 
     def choose(chosen: str, how_strong: float) -> tuple:
         return (

@@ -108,5 +108,5 @@ def test_a_method_is_believed_where_it_finds_clearly_more_than_edges(tmp_path, c
     assert list(figure.data[0].median) == [25, 25]
     assert [row[0] for row in table.rows] == ["Grad-CAM", "Sensitivity (the paper's)", "Edges of the picture"]
     assert [row[-1] for row in table.rows] == ["yes", "no", None]
-    with pytest.raises(DataError, match="run the method edges too"):
+    with pytest.raises(DataError, match="1 drawings have no map of edges for plain"):
         summarise(lines[1:2])
