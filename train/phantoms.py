@@ -4,6 +4,7 @@ The shipped segmenter, view head and gate look at drawn films; outlines are comp
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -15,12 +16,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from heartviz.asking import ask_models
 from heartviz.errors import SegmentationError
 from heartviz.gate import check_anatomy
 from heartviz.measure import bootstrap_interval, measure_cardiothoracic_ratio
 from heartviz.phantom import KINDS
 from heartviz.phantom_files import Order, draw_film
 from heartviz.preprocess import stretch_contrast
+from heartviz.records import ARMS
 from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
 from train.config import run_script
@@ -44,7 +47,7 @@ class Config:
 
 
 def look_at_film(number: int, order: Order, weights: str) -> dict[str, Any]:
-    """One drawn film as the models see it: Dice of heart and lungs, ratios, view, and what the gate says."""
+    """One drawn film as the models see it: Dice of heart and lungs, ratios, view, words of gate and classifiers."""
     models, film = _load_once(weights), draw_film(order, number)
     picture = stretch_contrast(film.pixels)
     found = segment_film(picture, models.trunk, models.segmenter, models.view)
@@ -68,6 +71,8 @@ def look_at_film(number: int, order: Order, weights: str) -> dict[str, Any]:
         }
         if found.heart_mask.any() and found.lungs_mask.any():
             line["ratio_found"] = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask).ratio
+            predictions = ask_models(models, picture, found, "congenital", film.lesion.kind)[0]
+            line["answers"] = {arm: answer.label for arm, answer in predictions["congenital"].items()}
     return line
 
 
@@ -77,7 +82,7 @@ def _load_once(weights: str) -> Models:
 
 
 def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Medians of Dice with intervals, ratio's mean and spread, how many views are right and films let through."""
+    """Medians of Dice with intervals, the ratio, how many views and answers are right and films let through."""
     frontal = [line for line in lines if line["view"] != "lateral"]
     lateral = [line for line in lines if line["view"] == "lateral"]
     summary: dict[str, Any] = {"frontal": len(frontal), "lateral": len(lateral)}
@@ -96,7 +101,23 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "ratio_error": {"bias": float(np.nanmean(errors)), "mean_absolute": float(np.nanmean(np.abs(errors)))},
         "view_right": {"count": sum(right), "of": len(right)},
         "let_through": {"count": sum(not line["refused"] for line in frontal), "of": len(frontal)},
+        "congenital": _count_answers([line for line in frontal if "answers" in line]),
     }
+
+
+def _count_answers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How often each model names the drawn class, and its answers by class, (answer: count)."""
+    counted: dict[str, Any] = {}
+    for arm in ARMS:
+        right = [line["answers"][arm] == line["kind"] for line in lines]
+        by_kind = {
+            kind: dict(Counter(line["answers"][arm] for line in lines if line["kind"] == kind))
+            for kind in dict.fromkeys(line["kind"] for line in lines)
+        }
+        interval = list(bootstrap_interval(np.array(right, float))) if right else []
+        counted[arm] = {"n": len(right), "accuracy": float(np.mean(right)) if right else None, "interval": interval}
+        counted[arm]["answers"] = by_kind
+    return counted
 
 
 def main(config: Config) -> None:
