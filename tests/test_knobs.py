@@ -79,6 +79,7 @@ def test_page_tells_in_words_what_it_shows():
     assert list(figure.data[0].y) == pytest.approx([10, 60])
     assert page.target_of("heart_size", Settings(*CHOSEN)) == "Enlarged"
     assert page.read_settings(None, *CHOSEN[1:]) == Settings(*CHOSEN)
+    assert page.read_settings(-3.0, *CHOSEN[1:]).patient == 3
 
 
 def test_a_patient_that_cannot_be_drawn_is_said():

@@ -21,6 +21,7 @@ from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
 View = dict[str, Any]
 DISEASES = tuple(kind for kind in KINDS if kind != "Normal")
 TASK = "congenital"
+MOST_PATIENTS = 2**31 - 1
 PICTURES = ("film", *(f"map_{arm}" for arm in ARMS))
 _HOW = (
     "A thorax in three dimensions, X-rayed by computation. Every knob changes one thing and nothing else: a model that "
@@ -51,8 +52,8 @@ def turn(engine: Engine, task: str, *chosen: Any) -> View:
 
 
 def read_settings(patient: float | None, *others: Any) -> Settings:
-    """The page's sliders as Settings; an emptied patient number is the first patient's."""
-    return Settings(Settings.patient if patient is None else round(patient), *others)
+    """The page's sliders as Settings; an emptied patient number is the first patient's, a minus sign is dropped."""
+    return Settings(Settings.patient if patient is None else min(abs(round(patient)), MOST_PATIENTS), *others)
 
 
 def target_of(task: str, settings: Settings) -> str:
@@ -108,7 +109,7 @@ def build_knobs_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="hv-page"):
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             task = gr.Radio([(name, key) for key, name in TASK_NAMES.items()], value=TASK, label="Question")
-            patient = gr.Number(first.patient, label="Patient number", precision=0, minimum=0, maximum=10_000)
+            patient = gr.Number(first.patient, label="Patient number", precision=0)
             age = gr.Slider(0, 90, first.age_years, step=1, label="Age in years")
             kind = gr.Dropdown(list(DISEASES), value=first.kind, label="Disease", filterable=False)
             sliders = {

@@ -22,6 +22,7 @@ from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
 
 View = dict[str, Any]
+MOST_RUNS = 2**31 - 1
 _HOW = (
     "The same experiment by hand: three heads (logistic regression) learn on cached features of VGG16's first three "
     "blocks, with the cue and strength chosen above. Guess first what will happen. Each draws its own labels: with "
@@ -41,7 +42,7 @@ def train(
 ) -> View:
     """Three heads trained with a cue, how they learnt and whom they fail, and the cue planted in the page's film."""
     try:
-        run = train_heads(live, cue, strength, round(films), round(seed or 0))
+        run = train_heads(live, cue, strength, round(films), min(abs(round(seed or 0)), MOST_RUNS))
         trial = None if cue == SOURCE else engine.try_cue(run, live, *_film(held))
     except Exception as error:
         failed = panels.error_banner(words_of(error), "The heads could not be trained.")
@@ -135,7 +136,7 @@ def add_live_panel(
             with gr.Column(scale=2, min_width=240):
                 films = gr.Slider(FEWEST_FILMS, live.train_films, live.train_films, step=1, label="Films to learn from")
             with gr.Column(scale=1, min_width=140):
-                seed = gr.Number(1, label="Number of the run", precision=0, minimum=0, maximum=10_000)
+                seed = gr.Number(1, label="Number of the run", precision=0)
             with gr.Column(scale=1, min_width=160):
                 start = gr.Button("Train three heads", variant="primary", elem_id="hv-train")
         parts["words"] = gr.HTML()
