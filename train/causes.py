@@ -4,6 +4,7 @@ Test films are drawn with SIMULATED signs, whose pixels are known, and every met
 model exactly as the app does. A map that is done is not made again, so methods can be added in a later run.
 """
 
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -52,6 +53,7 @@ class Config:
 
     data: Path = field(metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
     out: Path = field(metadata={"help": "run folder: maps.jsonl, causes.json"})
+    start: Path | None = field(default=None, metadata={"help": "scores that an earlier run kept (.jsonl.gz): go on"})
     weights: str = field(default="local", metadata={"help": "as HEARTVIZ_WEIGHTS"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
     split: str = field(default="test", metadata={"help": "split that is measured"})
@@ -173,7 +175,10 @@ def _by_film(lines: Sequence[Mapping[str, Any]], values: Sequence[float]) -> dic
 
 
 def main(config: Config) -> None:
-    """Appends the lines of each drawing to `maps.jsonl`, then writes `causes.json`: the numbers of every method."""
+    """Appends the lines of each drawing to `maps.jsonl`, then writes `causes.json`: the numbers of every method.
+
+    `maps.jsonl.gz` is the same lines packed, from which another run can `--start`.
+    """
     films, splits = read_films(config.data), read_splits(config.splits)
     held_out = films_of(films, splits, config.split)[:: config.every]
     models = load_models(config.weights)
@@ -183,6 +188,8 @@ def main(config: Config) -> None:
     key = fingerprint({}, run["films_sha256"], hash_files(MADE_BY), found_by, config.seed, effort)
     config.out.mkdir(parents=True, exist_ok=True)
     path = config.out / "maps.jsonl"
+    if config.start is not None and not path.exists():
+        path.write_bytes(gzip.decompress(config.start.read_bytes()))
     shas = {arm: models.sha256[models.classifiers["congenital", arm].name] for arm in ARMS}
     done = {tuple(line[name] for name in PLACE) for line in read_predictions(path, key)}
     pairs = [(arm, method) for method in config.methods for arm in config.arms]
@@ -204,6 +211,8 @@ def main(config: Config) -> None:
         "held_out": len(held_out),
         "methods": summarise([line for line in read_predictions(path, key) if line["model"] in shas.values()]),
     }
+    with gzip.GzipFile(config.out / "maps.jsonl.gz", "wb", mtime=0) as file:
+        file.write(path.read_bytes())
     (config.out / "causes.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(config.out / "causes.json")
 
