@@ -105,7 +105,7 @@ def test_another_films_lungs_are_held_with_the_film_and_used_until_it_goes(compu
     donor = held.donor
     assert donor.picture.shape == (128, 112)
     assert held.report is report
-    experiment.experiment(engine, held, "swap_lungs", None)
+    assert "Lungs of the film that you gave" in experiment.experiment(engine, held, "swap_lungs", None)["outcome"]
     assert compute.experiments == [("swap_lungs", None, donor)]
     shelf.forget(held)
     assert held.donor is None

@@ -106,12 +106,18 @@ def experiment(engine: Engine, held: HeldReport | None, name: str, strength: flo
     except Exception as error:
         banner = panels.error_banner(words_of(error), "This experiment could not be made.")
         return {**{f"after_{arm}": None for arm in ARMS}, "outcome": banner}
-    view: View = {"outcome": outcome(report, made)}
+    view: View = {"outcome": outcome(report, made) + (lungs_of(held) if name == SWAP else "")}
     for arm in ARMS:
         after = plots.plot_picture_seen(made.pictures_seen[arm], report.segmentation.heart_mask, cut=True)
         alt = f"What {plots.ARM_NAMES[arm]} sees after: {INTERVENTIONS[name].label}."
         view[f"after_{arm}"] = gr.update(value=after, alt_text=alt)
     return view
+
+
+def lungs_of(held: HeldReport) -> str:
+    """Whose lungs were taken."""
+    whose = "a drawn, healthy patient" if held.donor is None else "the film that you gave"
+    return f'<p class="hv-caption">Lungs of {whose}.</p>'
 
 
 def outcome(report: Report, made: Experiment) -> str:
