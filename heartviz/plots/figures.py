@@ -78,17 +78,9 @@ def plot_dim_curve(curve: DimCurve) -> go.Figure:
         annotation={"text": "chance: the heart's share of the picture", "font": {"size": 12}, "yshift": -18},
         annotation_position="bottom left",
     )  # fmt: skip
-    figure.update_layout(
-        height=420, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 40, "b": 4},
-        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
-        title={"text": f"n = 1 film, {len(curve.ratios)} ratios", "font": {"size": 13}, "x": 0},
-        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
-        xaxis={"range": [-0.03, 1.03], "gridcolor": GRID_COLOUR, "title": {"text": "Gray outside the heart, times"}},
-        yaxis={"range": [-3, 103], "gridcolor": GRID_COLOUR, "title": {"text": "Percent"}},
-    )  # fmt: skip
-    figure.update_xaxes(**_STILL)
-    figure.update_yaxes(**_STILL)
+    lay_out(figure, f"n = 1 film, {len(curve.ratios)} ratios", 420)
+    figure.update_xaxes(range=[-0.03, 1.03], title={"text": "Gray outside the heart, times"})
+    figure.update_yaxes(range=[-3, 103], title={"text": "Percent"})
     return figure
 
 
@@ -106,17 +98,9 @@ def plot_knob_curve(curve: KnobCurve) -> go.Figure:
         line={"color": "#ffffff", "width": 1.5, "dash": "dot"},
         hovertemplate="%{x:.2g}: ratio %{customdata:.2f}<extra></extra>", customdata=curve.ratios,
     )  # fmt: skip
-    figure.update_layout(
-        height=400, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 40, "b": 4},
-        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
-        title={"text": f"n = 1 drawn patient, {len(curve.values)} films", "font": {"size": 13}, "x": 0},
-        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
-        xaxis={"gridcolor": GRID_COLOUR, "title": {"text": KNOBS[curve.knob].label}},
-        yaxis={"range": [-3, 103], "gridcolor": GRID_COLOUR, "title": {"text": f"Says {curve.target_class}, percent"}},
-    )  # fmt: skip
-    figure.update_xaxes(**_STILL)
-    figure.update_yaxes(**_STILL)
+    lay_out(figure, f"n = 1 drawn patient, {len(curve.values)} films", 400)
+    figure.update_xaxes(title={"text": KNOBS[curve.knob].label})
+    figure.update_yaxes(range=[-3, 103], title={"text": f"Says {curve.target_class}, percent"})
     return figure
 
 
@@ -137,17 +121,24 @@ def plot_deletion(curves: DeletionCurves) -> go.Figure:
                     marker={"size": 6 if dash == "solid" else 3}, showlegend=col == 1, legendgroup=label,
                     hovertemplate="%{x:.0f} % of pixels: %{y:.0f} %<extra>" + label + "</extra>",
                 )  # fmt: skip
-    figure.update_layout(
-        height=420, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 64, "b": 4},
-        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
-        title={"text": f"n = 1 film, {len(curves.shares)} points", "font": {"size": 13}, "x": 0},
-        legend={"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top", "itemclick": False},
-    )  # fmt: skip
-    figure.update_xaxes(title_text="Pixels, highest of the map first", ticksuffix=" %", gridcolor=GRID_COLOUR, **_STILL)
-    figure.update_yaxes(range=[-3, 103], ticksuffix=" %", gridcolor=GRID_COLOUR, **_STILL)
+    lay_out(figure, f"n = 1 film, {len(curves.shares)} points", 420)
+    figure.update_layout(margin={"t": 64})
+    figure.update_xaxes(title_text="Pixels, highest of the map first", ticksuffix=" %")
+    figure.update_yaxes(range=[-3, 103], ticksuffix=" %")
     figure.update_yaxes(title_text=f"Says {curves.target_class}", col=1)
     return figure
+
+
+def lay_out(figure: go.Figure, title: str, height_px: int) -> None:
+    """The house's look: transparent on the dark page, title with n, legend below, axes that stand still."""
+    figure.update_layout(
+        height=height_px, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 4, "r": 24, "t": 44, "b": 112}, title={"text": title, "font": {"size": 13}, "x": 0},
+        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "itemclick": False},
+    )  # fmt: skip
+    figure.update_xaxes(gridcolor=GRID_COLOUR, **_STILL)
+    figure.update_yaxes(gridcolor=GRID_COLOUR, **_STILL)
 
 
 def _percent(ratio: float) -> float | None:

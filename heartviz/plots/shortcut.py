@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from heartviz.live_head import LiveRun
-from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, GRID_COLOUR, TEXT_COLOUR
+from heartviz.plots.figures import ARM_COLOURS, ARM_NAMES, lay_out
 from heartviz.records import ARMS
 from heartviz.shortcut_results import CUE_NAMES, SHOWN_NAMES, ShortcutRun
 
@@ -36,7 +36,7 @@ def plot_shortcut(runs: Sequence[ShortcutRun], cue: str, strength: float, test_f
         hovertemplate="average %{x:.0f} %<extra></extra>",
     )  # fmt: skip
     figure.add_vline(x=50, line={"color": "#ffffff", "width": 1, "dash": "dash"}, annotation={"text": "chance"})
-    _lay_out(
+    lay_out(
         figure, f"{CUE_NAMES[cue]}, strength {strength:g}; n = {test_films} films in both labels", 240 + 40 * len(runs)
     )
     figure.update_xaxes(range=[-2, 102], ticksuffix=" %", title={"text": "Right answers"})
@@ -56,18 +56,7 @@ def plot_learning(run: LiveRun, test_films: int) -> go.Figure:
             )  # fmt: skip
     figure.add_hline(y=50, line={"color": "#ffffff", "width": 1, "dash": "dash"})
     title = f"Learnt on {run.films} films, tested on n = {test_films} others in both labels"
-    _lay_out(figure, title, 420)
+    lay_out(figure, title, 420)
     figure.update_xaxes(title={"text": "Step of gradient descent"})
     figure.update_yaxes(range=[-2, 102], ticksuffix=" %", title={"text": "Right answers"})
     return figure
-
-
-def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
-    figure.update_layout(
-        height=height_px, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 4, "r": 24, "t": 44, "b": 112}, title={"text": title, "font": {"size": 13}, "x": 0},
-        font={"color": TEXT_COLOUR, "family": "IBM Plex Sans, system-ui, sans-serif", "size": 14},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "itemclick": False},
-    )  # fmt: skip
-    figure.update_xaxes(fixedrange=True, zeroline=False, gridcolor=GRID_COLOUR)
-    figure.update_yaxes(fixedrange=True, gridcolor=GRID_COLOUR)
