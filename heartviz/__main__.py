@@ -93,7 +93,7 @@ def _phantom(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("Stopped: the films that are done have no table. Remove them, or draw again.", file=sys.stderr)
         return 130
-    print(f"{order.count} drawn films, none of a patient: {table}")
+    print(f"{order.count} drawn film{'s' * (order.count > 1)}, none of a patient: {table}")
     return 0
 
 

@@ -187,7 +187,9 @@ def _describe(maps: Mapping[Arm, PictureMap], film: Shown, asked: Question) -> E
         {arm: measure_relevance_share(attributions[arm].values, heart_mask, lungs_mask, part) for arm in ARMS}
         for part in ("absolute", "positive")
     )
-    sentence = describe_shares(shares, gradient_for if METHOD_WORDS[method].by_gray else "picture_seen", method)
+    sentence = describe_shares(
+        shares, gradient_for if METHOD_WORDS[method].by_gray else "picture_seen", method, positive
+    )
     return Explanation(task, target_class, gradient_for, attributions, shares, sentence, positive)
 
 

@@ -191,7 +191,9 @@ def _cluster_section(summary: AuditSummary, arm: Arm) -> Section:
     follow = [name for name, value in goes_with.items() if value >= FOLLOWS]
     told = ", ".join(f"{name} {max(0.0, value):.2f}" for name, value in goes_with.items())
     warning = (
-        f"They go with the films' {' and '.join(follow)}: if that should not show in a map, it is a shortcut."
+        "They go with the films' group: suspect a shortcut, for a hospital or device should not show in a map."
+        if "group" in follow
+        else f"They go with the films' {' and '.join(follow)}, not with the group: no sign of a shortcut."
         if follow
         else "They go with none of these."
     )

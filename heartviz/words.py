@@ -104,9 +104,15 @@ METHOD_WORDS: Mapping[str, MethodWords] = MappingProxyType(
 
 
 def describe_shares(
-    shares: Mapping[Arm, RelevanceShare], gradient_for: GradientFor = "picture_seen", method: str = DEFAULT_METHOD
+    shares: Mapping[Arm, RelevanceShare],
+    gradient_for: GradientFor = "picture_seen",
+    method: str = DEFAULT_METHOD,
+    positive: Mapping[Arm, RelevanceShare] | None = None,
 ) -> str:
-    """Says for each model where its sensitivity lies against chance, and what that does and does not show."""
+    """Says for each model where its sensitivity lies against chance, and what that does and does not show.
+
+    `positive` are the shares of what speaks for the class: told where they are others than those of the whole map.
+    """
     noun = METHOD_WORDS[method].quantity
     unusable = [ARM_NAMES[arm] for arm, share in shares.items() if math.isnan(share.share["heart"])]
     if unusable:
@@ -115,6 +121,7 @@ def describe_shares(
     plain, mask = ratios["plain"], ratios["mask"]
     parts = [
         f"{ARM_NAMES[arm]} has {100 * shares[arm].share['heart']:.0f} % of its {noun} in the heart, {_compare(ratio)}"
+        + _speaks_for(arm, shares, positive or shares)
         for arm, ratio in ratios.items()
     ]
     if gradient_for == "film":
@@ -130,6 +137,13 @@ def describe_shares(
         meaning = f"on this film the {noun} of plain VGG16 and VGG+Mask lies in the heart about alike" + _NO_PROOF
     sentence = f"{'; '.join(parts)}: {meaning}."
     return sentence[0].upper() + sentence[1:]
+
+
+def _speaks_for(arm: Arm, shares: Mapping[Arm, RelevanceShare], positive: Mapping[Arm, RelevanceShare]) -> str:
+    whole, part = shares[arm].share["heart"], positive[arm].share["heart"]
+    if math.isnan(part) or math.isclose(whole, part, abs_tol=0.005):
+        return ""
+    return f" (of what speaks for the class {100 * part:.0f} %)"
 
 
 def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:

@@ -167,7 +167,7 @@ def test_page_says_in_words_what_its_figures_show(models):
     view = live_page.train(compute.engine(), live, None, "marker", 1.0, 40.0, 1.0)
     assert f"Taken by: {SHOWN_NAMES['plain']}" in view["words"]
     assert "where it goes against it" in view["words"]
-    assert "a drawn patient" in view["trial_words"]
+    assert "a drawn, healthy patient" in view["trial_words"]
     assert "without the cue" in view["trial"]["alt_text"]
     assert "its picture does not change" in view["trial"]["alt_text"]
     assert "picture unchanged" in view["trial_words"]

@@ -50,3 +50,11 @@ def test_every_method_has_words_that_name_its_own_numbers():
     patch = f"{perturbation.PATCH_PX} x {perturbation.PATCH_PX} px of the network's"
     assert f"{patch} {CLASSIFIER_SIZE_PX} x {CLASSIFIER_SIZE_PX}" in METHOD_WORDS["occlusion_patch"].says
     assert f"{CLASSIFIER_SIZE_PX // 16} x {CLASSIFIER_SIZE_PX // 16} fields" in METHOD_WORDS["grad_cam"].says
+
+
+def test_a_heart_share_that_speaks_against_the_class_is_not_told_as_if_for_it():
+    shares = {"plain": share(0.56), "mask": share(0.4)}
+    sentence = describe_shares(shares, method="grad_cam", positive={"plain": share(0.01), "mask": share(0.4)})
+    assert "56 % of its activation in the heart" in sentence
+    assert sentence.count("of what speaks for the class") == 1
+    assert "(of what speaks for the class 1 %)" in sentence

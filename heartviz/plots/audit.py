@@ -209,7 +209,8 @@ def plot_predictive_value(summary: AuditSummary) -> go.Figure:
         values = [_positive(summary, arm, prevalence) for arm in ARMS]
         figure.add_scatter(
             x=[100 * prevalence] * len(ARMS), y=values, mode="markers+text", showlegend=False,
-            text=[f"{value:.1f} %" for value in values], textposition="top left",
+            text=[f"{value:.1f} %" for value in values], textposition=("top left", "middle right", "bottom right"),
+            textfont={"color": [ARM_COLOURS[arm] for arm in ARMS]},
             marker={"size": 11, "color": [ARM_COLOURS[arm] for arm in ARMS]}, visible=prevalence == START_PREVALENCE,
         )  # fmt: skip
     steps = [

@@ -21,11 +21,14 @@ from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
 View = dict[str, Any]
 DISEASES = tuple(kind for kind in KINDS if kind != "Normal")
 TASK = "congenital"
+# A probability that rises by more than this, from one end of a knob to the other, follows it.
+FOLLOWS = 0.2
 MOST_PATIENTS = 2**31 - 1
 PICTURES = ("film", *(f"map_{arm}" for arm in ARMS))
 _HOW = (
     "A thorax in three dimensions, X-rayed by computation. Every knob changes one thing and nothing else: a model that "
-    "reads the heart follows severity, and stays where it is when only the exposure or a marker changes."
+    "reads the anatomy should follow severity, and stay where it is when only the exposure or a marker changes. The "
+    "models learnt from real films with signs drawn in: whether they follow a patient drawn whole is what you see here."
 )
 
 
@@ -96,9 +99,11 @@ def describe_curve(drawn: KnobCurve) -> str:
             f"{moved:.0f} points on the way)"
         )
     low, high = drawn.values[0], drawn.values[-1]
+    follow = [plots.ARM_NAMES[arm] for arm in ARMS if drawn.probability[arm][-1] - drawn.probability[arm][0] > FOLLOWS]
+    verdict = f"Rises by more than 20 points: {', '.join(follow) or 'no model'}."
     return (
         f"{label} from {low:g} to {high:g}, {KNOBS[drawn.knob].says}. {drawn.target_class}: {'; '.join(said)}. "
-        f"Cardiothoracic ratio {drawn.ratios[0]:.2f} to {drawn.ratios[-1]:.2f}."
+        f"{verdict} Cardiothoracic ratio {drawn.ratios[0]:.2f} to {drawn.ratios[-1]:.2f}."
     )
 
 

@@ -34,7 +34,7 @@ _HOW = (
 def draw_film() -> tuple[Radiograph, Segmentation]:
     """A drawn patient with its own outlines, for a page that holds no film."""
     film = draw_settings(Settings(patient=3))
-    return Radiograph(film.pixels, "a drawn patient"), true_outlines(film)
+    return Radiograph(film.pixels, "a drawn, healthy patient"), true_outlines(film)
 
 
 def train(
@@ -48,7 +48,8 @@ def train(
         failed = panels.error_banner(words_of(error), "The heads could not be trained.")
         return {"words": failed, **{name: gr.update(value=None, visible=False) for name in ("learning", "groups")},
                 "trial_words": "", "trial": gr.update(value=None, visible=False)}  # fmt: skip
-    words = f"{describe_runs(run.runs)} {learning_words(run)}"
+    asked = f"Run {run.seed}, {run.films} films, {CUE_NAMES[cue].lower()}, strength {strength:g}."
+    words = f"{asked} {describe_runs(run.runs)} {learning_words(run)}"
     view: View = {
         "words": f'<p class="hv-finding" role="status" data-testid="live-finding">{escape(words)}</p>',
         "learning": gr.update(value=plot_learning(run, live.test_films), visible=True),

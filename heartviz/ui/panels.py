@@ -128,10 +128,13 @@ def map_scale(report: Report, pair: plots.ModelMaps) -> str:
     method = METHOD_WORDS[explanation.method]
     basis = "the picture the model sees" if explanation.gradient_for == "picture_seen" else "the original film"
     by_gray = f", by the gray values of {basis}" if method.by_gray else ""
-    what = f"All maps are for <b>{escape(target)}</b> against the other classes{by_gray}. "
+    others = [name for name in answers_of(report, explanation.task) if name != explanation.target_class]
+    against = others[0] if len(others) == 1 else "the other classes"
+    what = f"All maps are for <b>{escape(target)}</b> against {against}{by_gray}. "
     others = [plots.ARM_NAMES[arm] for arm in ARMS if answers[arm] != explanation.target_class]
     if others:
-        what += f"This is not what {' and '.join(others)} says of this film: choose its answer above to see its map. "
+        said = "says" if len(others) == 1 else "say"
+        what += f"This is not what {_list(others)} {said} of this film: choose another class above to see its map. "
     flat = "".join(
         f'<div class="hv-banner hv-note" role="note"><b>{plots.ARM_NAMES[arm]}:</b> {escape(words)}</div>'
         for arm, words in pair.flat.items()
@@ -153,6 +156,15 @@ def map_scale(report: Report, pair: plots.ModelMaps) -> str:
         f"<span>{pair.scale_max:.2g} {method.unit} (99.5th percentile of all maps; brighter pixels look the same)"
         f"</span></div>{flat}"
     )
+
+
+def answers_of(report: Report, task: str) -> tuple[str, ...]:
+    """The classes that a task's models choose from."""
+    return tuple(report.predictions[task]["plain"].probabilities)
+
+
+def _list(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _gaps(explanation: Explanation) -> str:
