@@ -94,7 +94,7 @@ def test_a_method_is_believed_where_it_finds_clearly_more_than_edges(tmp_path, c
     (tmp_path / "causes.json").write_text(json.dumps(result | {"methods": summarise(lines)}))
     cause_tables.main(cause_tables.Config(results=tmp_path / "causes.json", app=tmp_path / "app.json"))
     printed = capsys.readouterr().out
-    assert "on every model: Grad-CAM; on some models: none; on no model: Sensitivity" in printed
+    assert "On every model: Grad-CAM. On some models: none. On no model: Sensitivity" in printed
     assert "| Grad-CAM | Plain VGG16 | 8 | 8 | 0.400 [0.400, 0.400] | +0.200 [+0.200, +0.200] |" in printed
     (table,) = read_paper_results(tmp_path / "app.json")
     shares = read_heart_shares(tmp_path / "app.json")
