@@ -38,7 +38,7 @@ def cause_table(result: Mapping[str, Any]) -> ResultTable:
             "clearly more than edges",
         ),
         tuple(_row(of) for of in entries),
-        f"{result['command']}. Test films, none learnt from, each drawn with VSD, ASD and TOF; the map explains the "
+        f"{result['command']} --drawings {max(of['drawings'] for of in entries)}. Test films, none learnt from, each drawn with VSD, ASD and TOF; the map explains the "
         "drawn class. Found: share of the signs' pixels among as many highest absolute values of the map "
         f"(chance {chance:.2f}; intervals by film). Edges: the gradient of the picture itself. "
         "Share in the heart: median over drawings (quarter to three quarters of them). Clearly: by "
