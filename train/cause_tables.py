@@ -29,6 +29,7 @@ class Config:
 def cause_table(result: Mapping[str, Any]) -> ResultTable:
     """A row a method and model, the method that finds most of the signs on plain VGG16 first."""
     entries = sorted(result["methods"], key=lambda of: -_best(result["methods"], of["method"]))
+    command = f"{result['command']} --drawings {max(of['drawings'] for of in entries)}"
     chance, settings = float(np.mean([of["chance"] for of in entries])), result["config"]
     return ResultTable(
         "Does the map find its cause? Drawn signs whose pixels are known, SIMULATED on films of adults",
@@ -38,7 +39,7 @@ def cause_table(result: Mapping[str, Any]) -> ResultTable:
             "clearly more than edges",
         ),
         tuple(_row(of) for of in entries),
-        f"{result['command']} --drawings {max(of['drawings'] for of in entries)}. Test films, none learnt from, each drawn with VSD, ASD and TOF; the map explains the "
+        f"{command}. Test films, none learnt from, each drawn with VSD, ASD and TOF; the map explains the "
         "drawn class. Found: share of the signs' pixels among as many highest absolute values of the map "
         f"(chance {chance:.2f}; intervals by film). Edges: the gradient of the picture itself. "
         "Share in the heart: median over drawings (quarter to three quarters of them). Clearly: by "
