@@ -31,6 +31,20 @@ def segment_film(
     return Segmentation(*on_film, *clean_masks(on_film), lateral_prob=lateral_prob)
 
 
+def find_lateral_heart(
+    picture: NDArray[np.float32], trunk: VGGTrunk, decoder: VGGUNet
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Probability and mask (H, W) of the heart on a film taken from the side, with stretched contrast, in 0..1.
+
+    Source: paper section 2.2.2, which outlines lateral hearts by hand; ours are learnt from drawn films.
+    """
+    frame = square_frame(picture.shape)
+    with torch.inference_mode():
+        prob = torch.sigmoid(decoder(trunk(to_model_input(frame.to_model(picture)))).float())[0, 0].numpy()
+    on_film = frame.to_original(_smooth(prob), fill=0.0)
+    return on_film, clean_mask(on_film)
+
+
 def clean_masks(probs: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.bool_], ...]:
     """Masks (H, W) of heart, left and right lung from probabilities: one part, no holes, no tongue of the heart."""
     heart_mask, left_lung_mask, right_lung_mask = (clean_mask(prob) for prob in probs)

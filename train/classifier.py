@@ -28,15 +28,23 @@ from heartviz.records import ARMS, TASK_CLASSES
 from train.arithmetic import mixed_precision
 from train.calibrate import choose_operating_point, fit_temperature
 from train.config import run_script
-from train.datasets import cached, compute_features, heart_size_samples, simulated_samples
+from train.datasets import (
+    SOURCE_NUMBERS,
+    cached,
+    compute_features,
+    drawn_samples,
+    heart_size_samples,
+    simulated_samples,
+)
 from train.folds import films_of, read_splits
 from train.loop import get_accelerator, train_epochs
 from train.outline_reader import make_reader
 from train.pretrained import read_imagenet_features
-from train.provenance import describe_run, fingerprint, hash_files
+from train.provenance import describe_run, fingerprint, hash_files, hash_films
 from train.signs import SIGN_GROUPS
 from train.sources import Film
 from train.sources.ctr512 import read_films
+from train.sources.drawn import read_films as read_drawn
 
 # The code that cached features come from: another version of it makes them anew.
 MADE_BY = [
@@ -56,6 +64,7 @@ class Config:
     segmenter: Path = field(metadata={"help": "segmenter.safetensors of train.segmenter"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file"})
+    drawn: tuple[Path, ...] = field(default=(), metadata={"help": "folders of heartviz phantom: frontal films to add"})
     arms: tuple[str, ...] = field(default=ARMS, metadata={"help": "models that are trained", "choices": ARMS})
     train_groups: tuple[str, ...] = field(
         default=("both", "both", "contour", "contour", "vessels"),
@@ -88,7 +97,7 @@ def load_networks(config: Config) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]
 def make_features(
     config: Config, films: list[Film], run: dict[str, Any], networks: tuple[VGGTrunk, VGGUNet]
 ) -> dict[str, dict[str, Tensor]]:
-    """Cached trunk features of the task's training and validation films."""
+    """Cached trunk features of the task's training and validation films; drawn films join those for training."""
     splits = read_splits(config.splits)
     made_of = {name: run[name] for name in ("films_sha256", "splits_sha256", "segmenter_sha256")}
     code = hash_files(MADE_BY)
@@ -110,12 +119,24 @@ def make_features(
                 films, make, *networks, blank_band_w=config.blank_band_w, arms=config.arms
             ),
         )
+    if config.drawn:
+        drawn = [film for folder in config.drawn for film in read_drawn(folder) if film.view == "frontal"]
+        key = fingerprint(made_of, code, CLASSIFIER_SIZE_PX, hash_films(drawn), config.task, config.arms, config.seed)
+        added = cached(
+            config.out / f"features_{config.task}_drawn.pt",
+            key,
+            lambda: compute_features(
+                drawn, partial(drawn_samples, task=config.task, seed=config.seed), *networks, arms=config.arms
+            ),
+        )
+        made["train"] = {name: torch.cat([part, added[name]]) for name, part in made["train"].items()}
+        run |= {"drawn": len(drawn), "drawn_sha256": hash_films(drawn)}
     return made
 
 
 def group_weights(labels: Tensor, sources: Tensor) -> Tensor:
     """Weight of each film so that within a source every class counts the same, mean 1: the source tells no label."""
-    groups = (labels * 2 + sources).long()
+    groups = (labels * (sources.max() + 1) + sources).long()
     counts = torch.bincount(groups).float().clamp(min=1)
     per_source = torch.bincount(sources.long()).float()
     weights = per_source[sources.long()] / counts[groups]
@@ -267,8 +288,9 @@ def main(config: Config) -> None:
     results: dict[str, Any] = {"task": config.task, "class_names": class_names, "training_films": training_films}
     results["arms"] = {}
     if config.task == "congenital":
-        drawn = features["train"]["group"] != SIGN_GROUPS.index("vessels")
-        reader = make_reader().fit(*(features["train"][name][drawn].numpy() for name in ("outline", "label")))
+        with_contour = features["train"]["group"] != SIGN_GROUPS.index("vessels")
+        read_by = with_contour & (features["train"]["source"] != SOURCE_NUMBERS["drawn"])
+        reader = make_reader().fit(*(features["train"][name][read_by].numpy() for name in ("outline", "label")))
         read = reader.predict_proba(features["validation"]["outline"].numpy())
         results["outline_reader"] = score_groups(read, features["validation"], class_names)
         accelerator.print("outline reader", json.dumps(results["outline_reader"]), flush=True)

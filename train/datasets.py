@@ -33,6 +33,7 @@ from train.sources import Film
 ENLARGED_ABOVE_RATIO = 0.50
 GRAY_CHANGE_PROBABILITY = 0.6
 FINE_CHANGE_RATIO = 0.4
+SOURCE_NUMBERS = {"jsrt": 0, "drawn": 2}
 
 Masks = Sequence[NDArray[np.bool_]]
 Segment = Callable[[NDArray[np.float32]], Masks]
@@ -109,6 +110,24 @@ def heart_size_samples(
             yield Sample(_change_gray(moved, rng), moved_masks, found, label, ratio, film)
 
 
+def drawn_samples(films: Sequence[NumberedFilm], segment: Segment, task: str, seed: int) -> Iterator[Sample]:
+    """Drawn films (`heartviz phantom`) for training, gray levels changed at random.
+
+    The congenital class is the drawn one, films of others are left out; heart size is labelled as on real films.
+    """
+    for number, film in films:
+        picture, masks = as_loaded(film.read_pixels()), film.read_masks()
+        ratio = measure_cardiothoracic_ratio(masks[0], masks[1] | masks[2]).ratio
+        label = int(ratio > ENLARGED_ABOVE_RATIO)
+        if task == "congenital":
+            if film.label not in TASK_CLASSES[task]:
+                continue
+            label = TASK_CLASSES[task].index(film.label)
+        rng = np.random.default_rng([seed, number])
+        found = [roughen(mask, rng) for mask in segment(picture)]
+        yield Sample(_change_gray(picture, rng), masks, found, label, ratio, film, SIGN_GROUPS.index("both"))
+
+
 def as_loaded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """A picture as it comes back from an 8 bit file through the app: rounded, contrast stretched."""
     return stretch_contrast((np.rint(picture * 255) / 255).astype(np.float32))
@@ -155,10 +174,11 @@ def compute_features(
 ) -> dict[str, Tensor]:
     """What training needs of each sample: by arm its trunk features after pooling (N, 256, h, w), in bfloat16.
 
-    A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 others),
-    `film` (place in `films`), `group` (place in SIGN_GROUPS), and `outline`, the outline reader's features of the true
-    masks. With `blank_band_w` gray values nearer than this, in thorax widths, to the outline that the film had before
-    it was simulated are 0: what carries contour signs is gone, and where the band lies tells nothing of them.
+    A film on which no heart or lungs are found is left out. Also `label`, `severity`, `source` (0 JSRT, 1 other real
+    ones, 2 drawn), `film` (place in `films`), `group` (place in SIGN_GROUPS), and `outline`, the outline reader's
+    features of the true masks. With `blank_band_w` gray values nearer than this, in thorax widths, to the outline that
+    the film had before it was simulated are 0: what carries contour signs is gone, and where the band lies tells
+    nothing of them.
     """
     numbered = list(enumerate(films))
     groups = [numbered[start : start + 4] for start in range(0, len(numbered), 4)]
@@ -205,7 +225,7 @@ def _features_of_group(
             rows[arm].append(features)
         rows["label"].append(sample.label)
         rows["severity"].append(sample.severity)
-        rows["source"].append(int(sample.film.source != "jsrt"))
+        rows["source"].append(SOURCE_NUMBERS.get(sample.film.source, 1))
         rows["film"].append(numbers[sample.film.film_id])
         rows["group"].append(sample.group)
         rows["outline"].append(outline_features(sample.true_masks[0], sample.true_masks[1] | sample.true_masks[2]))

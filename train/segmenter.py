@@ -1,7 +1,8 @@
 """Train the VGG-U-Net for heart and lungs: `python -m train.segmenter --data DIR --out DIR`.
 
-With `--prepared FILE` in place of `--data` the films are read from the file of `train.prepare` as they are needed, so
-that memory does not grow with them. `accelerate launch` or `torchrun` spreads every batch over processes.
+`--drawn DIR` adds drawn frontal films, never to those that it is validated on. With `--prepared FILE` in place of
+`--data` the films are read from the file of `train.prepare` as they are needed, so that memory does not grow with them.
+`accelerate launch` or `torchrun` spreads every batch over processes.
 """
 
 import json
@@ -29,9 +30,10 @@ from train.hdf5 import PreparedFilms
 from train.loop import get_accelerator, train_epochs
 from train.losses import dice_and_cross_entropy
 from train.pretrained import read_imagenet_features
-from train.provenance import describe_prepared_run, describe_run, fingerprint, hash_files
+from train.provenance import describe_prepared_run, describe_run, fingerprint, hash_files, hash_films
 from train.sources import Film
 from train.sources.ctr512 import read_films
+from train.sources.drawn import read_films as read_drawn
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Config:
     data: Path | None = field(default=None, metadata={"help": "folder with jsrt/ and wingspan/ (ctr512 layout)"})
     prepared: Path | None = field(default=None, metadata={"help": "HDF5 file of train.prepare, in place of --data"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
+    drawn: tuple[Path, ...] = field(default=(), metadata={"help": "folders of heartviz phantom: frontal films to add"})
     start: Path | None = field(default=None, metadata={"help": "go on from this segmenter.safetensors"})
     splits: Path = field(default=Path("weights/splits.csv"), metadata={"help": "split file; drawn when missing"})
     sizes_px: tuple[int, ...] = field(default=(224, 320, 320), metadata={"help": "picture size of each stage"})
@@ -59,6 +62,7 @@ class Config:
     seed: int = field(default=0, metadata={"help": "seed of splits, order and augmentation"})
 
 
+STRUCTURES = ("heart", "left_lung", "right_lung")
 Sample = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
@@ -108,6 +112,8 @@ def load_sample(film: Film) -> Sample:
 
 def open_samples(config: Config) -> tuple[Sequence[Sample], Sequence[Sample], dict[str, Any]]:
     """Training and validation films, and what describes the run. Raises DataError unless there are some of each."""
+    if config.drawn and config.prepared is not None:
+        raise DataError("--drawn goes with --data: put drawn films into the prepared file by train.prepare drawn=DIR.")
     if (config.data is None) == (config.prepared is None):
         raise DataError("Give either --data DIR, a folder of films, or --prepared FILE, an HDF5 file of train.prepare.")
     if config.prepared is not None:
@@ -122,7 +128,9 @@ def open_samples(config: Config) -> tuple[Sequence[Sample], Sequence[Sample], di
         train_films, validation_films = (
             [load_sample(film) for film in films_of(films, splits, split)] for split in ("train", "validation")
         )
-        run = describe_run(config, films, config.splits)
+        drawn = [film for folder in config.drawn for film in read_drawn(folder) if film.view == "frontal"]
+        train_films += [load_sample(film) for film in drawn]
+        run = describe_run(config, films, config.splits) | {"drawn": len(drawn), "drawn_sha256": hash_films(drawn)}
     if len(train_films) < config.batch_size or not len(validation_films):
         raise DataError(
             f"{len(train_films)} films with masks to train on and {len(validation_films)} to validate: a batch of "
@@ -185,7 +193,9 @@ def iterate_batches(
         yield coming.result()
 
 
-def validation_scores(network: nn.Module, samples: Sequence[Sample], size_px: int) -> dict[str, float]:
+def validation_scores(
+    network: nn.Module, samples: Sequence[Sample], size_px: int, structures: Sequence[str] = STRUCTURES
+) -> dict[str, float]:
     """Mean Dice of each structure at the model's size, before cleaning."""
     scores = []
     device = next(network.parameters()).device
@@ -196,7 +206,7 @@ def validation_scores(network: nn.Module, samples: Sequence[Sample], size_px: in
             logits = network(model_input).float()[0].cpu()
         predicted, reference = (logits > 0).numpy(), target > 0.5
         scores.append(2 * (predicted & reference).sum((1, 2)) / (predicted.sum((1, 2)) + reference.sum((1, 2))))
-    return dict(zip(("heart", "left_lung", "right_lung"), np.mean(scores, axis=0).tolist(), strict=True))
+    return dict(zip(structures, np.mean(scores, axis=0).tolist(), strict=True))
 
 
 def loss_of_batch(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:

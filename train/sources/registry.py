@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from heartviz.errors import DataError
-from train.sources import Film, chd_cxr, cohen, ctr512, films_csv, jsrt_scr, nih14, openi
+from train.sources import Film, chd_cxr, cohen, ctr512, drawn, films_csv, jsrt_scr, nih14, openi
 
 READERS: Mapping[str, Callable[[Path], list[Film]]] = MappingProxyType(
     {
@@ -16,6 +16,7 @@ READERS: Mapping[str, Callable[[Path], list[Film]]] = MappingProxyType(
         "nih14": nih14.read_films,
         "openi": openi.read_films,
         "cohen": cohen.read_films,
+        "drawn": drawn.read_films,
         "films_csv": films_csv.read_films,
     }
 )
