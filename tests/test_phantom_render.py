@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.phantom.anatomy import build_chest
 from heartviz.phantom.lesions import KINDS, RIGHT_ARCH_SHARE, apply_lesion, draw_lesion, make_lesion
 from heartviz.phantom.patient import draw_patient
 from heartviz.phantom.render import render_film
+from heartviz.phantom.skeleton import build_bones
 
 SIZE = (150, 130)
 MASKS = {"heart", "ra", "rv", "la", "lv", "left_lung", "right_lung", "lungs", "great_vessels"}
@@ -133,3 +135,43 @@ def test_what_cannot_be_drawn_is_refused(patient):
         make_lesion("ASD", 1.5)
     with pytest.raises(ValueError, match="A lesion is one of"):
         make_lesion("Flu", 0.5)
+
+
+def test_an_infant_has_a_rounder_chest_level_ribs_and_no_bone_in_the_arm_s_head():
+    adult, infant = (draw_patient(np.random.default_rng(1), age) for age in (40, 0.2))
+    rounder = infant.half_depth_mm / infant.half_width_mm, adult.half_depth_mm / adult.half_width_mm
+    assert rounder[0] > rounder[1] + 0.1
+    assert infant.rib_tilt < 0.4 * adult.rib_tilt
+    assert adult.child_share == 0 < 0.5 < infant.child_share
+    # The widest points of the arms' tubes beside the shaft's: the head is twice as wide, or not there.
+    swollen = [
+        build_bones(p, arms_raised=False)[4][0].radius_mm.max() / (11.5 * (p.scale_xyz[0] * p.scale_xyz[2]) ** 0.5)
+        for p in (adult, infant)
+    ]
+    assert swollen[0] > 1.7
+    assert swollen[1] < 1.2
+
+
+def test_the_left_lung_s_edge_gives_way_to_the_aortic_knob(patient):
+    wide, _, tall = patient.scale_xyz
+    lung = build_chest(patient, 3.0)["left_lung"]
+    depth_mm = lung.occupied.sum(axis=0) * 3.0  # (z, x), along the beam
+    # At the knob, 36 mm from the midline, the arch takes lung's place; above it does not.
+    cols = np.abs(lung.grid.x / wide - 36) < 3
+    knob, above = (depth_mm[np.abs(lung.grid.z / tall - z) < 5][:, cols].mean() for z in (160, 205))
+    assert knob < above - 10
+
+
+def test_lung_over_the_heart_is_dark_on_a_lateral_film(patient):
+    film = render_film(patient, view="lateral", size_px=SIZE, seed=7)
+    rows, cols = np.nonzero(film.masks["lungs"])
+    top = np.quantile(rows, [0.1, 0.35])
+    middle = (rows > top[0]) & (rows < top[1])
+    assert np.median(film.pixels[rows[middle], cols[middle]]) < 0.7
+
+
+def test_clavicles_rise_from_the_sternum_to_the_shoulder(patient):
+    points = build_bones(patient, arms_raised=True)[1][0].points
+    aside = np.abs(points[:, 0]) / patient.scale_xyz[0]
+    rise = points[aside > 130, 2].mean() - points[aside < 30, 2].mean()
+    assert rise > 30 * patient.scale_xyz[2]

@@ -13,6 +13,7 @@ from heartviz.phantom.shapes import (
     make_grid,
     occupancy,
     smooth_curve,
+    unite_smoothly,
     unite_tube,
 )
 
@@ -21,19 +22,33 @@ _WIDTH_BY_HEIGHT = (
     (-0.6, -0.25, 0.0, 0.24, 0.5, 0.74, 0.86, 0.93, 1.0, 1.1),
     (0.97, 1.0, 1.0, 0.985, 0.93, 0.81, 0.71, 0.62, 0.50, 0.40),
 )
+# A newborn's chest hardly narrows upwards.
+_CHILD_WIDTH_BY_HEIGHT = (_WIDTH_BY_HEIGHT[0], (0.98, 1.0, 0.99, 0.96, 0.91, 0.85, 0.80, 0.74, 0.64, 0.52))
 _DEPTH_BY_HEIGHT = ((-0.5, 0.0, 0.3, 0.6, 0.85, 1.0, 1.1), (0.98, 1.0, 0.99, 0.90, 0.68, 0.52, 0.45))
 _BACK_SHIFT_BY_HEIGHT = ((-0.3, 0.0, 0.5, 1.0, 1.2), (0.0, 0.0, 2.0, 16.0, 18.0))  # mm, adult
-# Half width of what lies between the lungs by depth, adult mm.
-_MEDIASTINUM_BY_DEPTH = (
-    (-96, -90, -80, -66, -52, -40, -20, 2, 14, 24, 32, 39, 46, 53, 60, 68, 76, 84, 92, 100),
-    (34, 20, 10, 4, 6, 14, 23, 26, 25, 20, 14, 13.5, 17, 21, 26, 34, 44, 57, 73, 92),
-)
+# Half width of what lies between the lungs by depth, adult mm, where no vessel widens it: on the right the lung comes
+# to the oesophagus before the spine, on the left to the aorta.
+_MEDIASTINUM_DEPTHS = (-96, -90, -80, -66, -52, -40, -20, 2, 14, 24, 32, 39, 46, 53, 60, 68, 76, 84, 92, 100)
+_MEDIASTINUM_BY_DEPTH = {
+    -1: (30, 17, 8, 3, 4, 9, 15, 16, 13, 9, 7, 10, 15, 18.5, 22, 29, 40, 54, 71, 92),
+    1: (30, 17, 8, 3, 4, 9, 15, 18, 17, 14, 12, 13, 16, 19, 22, 29, 40, 54, 71, 92),
+}
+_FAT_BY_HEIGHT = {
+    -1: ((70, 105, 150, 190, 225, 250), (2, 10, 12, 10, 7, 4)),
+    1: ((70, 110, 135, 165, 190, 225, 250), (2, 8, 8, 4, 6, 6, 4)),
+}
+# How far behind its place the spine lies by height, adult mm: hollow in the loins and neck, round between.
+_SPINE_BOW = ((-200, -120, -50, 20, 100, 170, 240, 330, 380), (-24, -14, -4, 1.5, 4, 2, -5, -17, -22))
 ROUNDNESS = 2.35
+FAT_MM = 16.0
 
 
 def half_width(patient: Patient, z: np.ndarray) -> np.ndarray:
     """Half width in mm of the space that holds the lungs, at heights z in mm."""
-    return patient.half_width_mm * np.interp(z / patient.lung_height_mm, *_WIDTH_BY_HEIGHT)
+    adult, child = (
+        np.interp(z / patient.lung_height_mm, *by_height) for by_height in (_WIDTH_BY_HEIGHT, _CHILD_WIDTH_BY_HEIGHT)
+    )
+    return patient.half_width_mm * (adult + 1.4 * patient.child_share * (child - adult))
 
 
 def half_depth(patient: Patient, z: np.ndarray) -> np.ndarray:
@@ -44,6 +59,12 @@ def half_depth(patient: Patient, z: np.ndarray) -> np.ndarray:
 def back_shift(patient: Patient, z: np.ndarray) -> np.ndarray:
     """How far behind y = 0 the middle of the space that holds the lungs lies, mm."""
     return patient.scale_xyz[1] * np.interp(z / patient.lung_height_mm, *_BACK_SHIFT_BY_HEIGHT)
+
+
+def spine_bow(patient: Patient, z: np.ndarray) -> np.ndarray:
+    """How far behind its straight line the spine lies at heights z, mm."""
+    _, deep, tall = patient.scale_xyz
+    return deep * (1 - 0.8 * patient.child_share) * np.interp(np.asarray(z) / tall, *_SPINE_BOW)
 
 
 def dome_height(patient: Patient, x: Field, y: Field) -> Field:
@@ -91,12 +112,13 @@ def cavity_distance(patient: Patient, grid: Grid) -> Field:
     return np.maximum(distance, 0.75 * (dome_height(patient, x, y) - z), out=distance)
 
 
-def mediastinum_half_width(patient: Patient, y: Field, z: Field) -> Field:
-    """Half width in mm, by depth and height, of what lies between the lungs where no heart or vessel widens it."""
+def mediastinum_half_width(patient: Patient, y: Field, z: Field, side: int) -> Field:
+    """Half width in mm of what lies between the lungs where no heart or vessel widens it; side -1 is the right."""
     wide, deep, tall = patient.scale_xyz
-    plain = np.interp(y / deep, *_MEDIASTINUM_BY_DEPTH)
+    bow = spine_bow(patient, z) * np.clip((y / deep - 14) / 24, 0, 1)
+    plain = np.interp((y - bow) / deep, _MEDIASTINUM_DEPTHS, _MEDIASTINUM_BY_DEPTH[side])
     # Above the heart fat and the great veins widen its middle.
-    more = np.interp(z / tall, (80, 125, 190, 235), (0, 7, 8, 3)) * np.exp(-(((y / deep + 4) / 26) ** 2))
+    more = np.interp(z / tall, *_FAT_BY_HEIGHT[side]) * np.exp(-(((y / deep + 7) / 27) ** 2))
     wave = 1.5 * np.sin(z / tall / 17.0 + patient.seed % 7) * np.exp(-(((y / deep) / 40) ** 2))
     return (wide * (plain + more + wave)).astype(np.float32)
 
@@ -106,24 +128,28 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     grid = lungs_grid(patient, voxel_mm)
     lungs = cavity_distance(patient, grid)
     cavity = occupancy(lungs, voxel_mm)
-    between = mediastinum_half_width(patient, grid.y[:, None], grid.z[None, :])
-    np.maximum(lungs, between[:, :, None] - np.abs(grid.x), out=lungs)
+    middle = int(np.searchsorted(grid.x, 0.0))
+    for side, half in ((-1, np.s_[:middle]), (1, np.s_[middle:])):
+        between = mediastinum_half_width(patient, grid.y[:, None], grid.z[None, :], side)
+        np.maximum(lungs[:, :, half], between[:, :, None] - np.abs(grid.x[half]), out=lungs[:, :, half])
 
     part, place = _heart_window(patient, grid)
     chambers = chamber_distances(patient, part)
     heart = heart_distance(chambers)
     if patient.thymus_mm > 0:
         lungs = np.maximum(lungs, -_thymus_distance(patient, grid.xyz()))
-    lungs[place] = np.maximum(lungs[place], -heart)
+    # Fat rounds the corners between heart, diaphragm and vessels.
+    rounded_mm = -FAT_MM * patient.scale_xyz[0]
+    lungs[place] = unite_smoothly(lungs[place], -heart, rounded_mm)
 
     vessels = place_great_vessels(patient)
     centre, core = _middle_window(patient, grid)
     great, roots = np.full(centre.shape, 50, np.float32), np.full(centre.shape, 50, np.float32)
     for name, vessel in vessels.items():
-        unite_tube(great, centre, vessel.points, vessel.radii)
+        unite_tube(great, centre, vessel.points, vessel.radii, reach_mm=12.0)
         if name in ("ascending_aorta", "pulmonary_trunk", "superior_vena_cava"):
             unite_tube(roots, centre, vessel.points, vessel.radii)
-    np.maximum(lungs[core], -great, out=lungs[core])
+    lungs[core] = unite_smoothly(lungs[core], -great, rounded_mm)
 
     air_grid, air, wall = _airways(patient, voxel_mm)
     low, high = (np.array([axis[end] for axis in (air_grid.x, air_grid.y, air_grid.z)]) for end in (0, -1))
@@ -132,7 +158,6 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     shadow = np.maximum(roots, _lid_distance(patient, centre))
     beneath = np.maximum(heart, _lid_distance(patient, part))
     lung = occupancy(lungs, voxel_mm)
-    middle = int(np.searchsorted(grid.x, 0.0))
     volumes = {
         "right_lung": Volume(Grid(grid.x[:middle], grid.y, grid.z, voxel_mm), lung[:, :, :middle]),
         "left_lung": Volume(Grid(grid.x[middle:], grid.y, grid.z, voxel_mm), lung[:, :, middle:]),
@@ -169,8 +194,10 @@ def _lid_distance(patient: Patient, grid: Grid) -> Field:
 
 def _thymus_distance(patient: Patient, xyz: tuple[Field, Field, Field]) -> Field:
     wide, deep, tall = patient.scale_xyz
-    width = wide * 22 + patient.thymus_mm
-    return ellipsoid_distance(xyz, Ellipsoid((4 * wide, -52 * deep, 135 * tall), (width, 30 * deep, 70 * tall)))
+    width = wide * 20 + patient.thymus_mm
+    left = ellipsoid_distance(xyz, Ellipsoid((8 * wide, -42 * deep, 158 * tall), (width, 44 * deep, 62 * tall)))
+    right = Ellipsoid((-10 * wide, -44 * deep, 146 * tall), (0.95 * width, 42 * deep, 66 * tall))
+    return np.minimum(left, ellipsoid_distance(xyz, right))
 
 
 def _airways(patient: Patient, voxel_mm: float) -> tuple[Grid, Field, Field]:

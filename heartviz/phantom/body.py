@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from heartviz.phantom.anatomy import half_depth, half_width
+from heartviz.phantom.anatomy import back_shift, half_depth, half_width, spine_bow
 from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import (
     Ellipsoid,
@@ -32,11 +32,13 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     wide = half_width(patient, np.minimum(grid.z, 0.55 * height)) + wall * 0.8
     wide = wide - 0.05 * sx * np.clip(-grid.z - 60, 0, None)
     deep = half_depth(patient, np.minimum(grid.z, 0.86 * height)) + wall * 0.9
-    wide, deep = (v[None, :, None].astype(np.float32) for v in (wide, deep))
+    # The back is bowed as the spine is.
+    shift = back_shift(patient, np.minimum(grid.z, height)) + 0.5 * spine_bow(patient, grid.z) + 2 * sy
+    wide, deep, shift = (v[None, :, None].astype(np.float32) for v in (wide, deep, shift))
     n = np.float32(2.4)
     # Breastbone and spine lie in furrows.
     deep = deep * (1 - 0.09 * np.exp(-((x / (38 * sx)) ** 2))).astype(np.float32)
-    torso = ((np.abs(x) / wide) ** n + ((np.abs(y - 4 * sy) / deep) ** n - 1)) * (deep / n)
+    torso = ((np.abs(x) / wide) ** n + ((np.abs(y - shift) / deep) ** n - 1)) * (deep / n)
     torso = unite_smoothly(torso, z - np.float32(1.0 * height), -60 * sx)
     aside = np.abs(x)
     mirrored = (aside, y, z)
@@ -46,10 +48,14 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
         return np.array([px * sx, py * sy, pz * sz])
 
     muscle = patient.muscle_mm - 11 * sx
-    bulk, tip = (0.72, 130) if arms_raised else (1.0, 160)
-    shoulder = capsule_distance(
-        mirrored, point(30, 8, 215), point(tip, 4, 206), 66 * bulk * thick, 50 * bulk * thick + muscle
-    )
+    if arms_raised:  # shoulders go up with the arms, behind and above the lungs' tops
+        shoulder = capsule_distance(
+            mirrored, point(30, 26, 232), point(118, 22, 282), 50 * thick, 44 * thick + 0.6 * muscle
+        )
+    else:
+        shoulder = capsule_distance(
+            mirrored, point(30, 8, 215), point(160, 4, 198), 62 * thick, 42 * thick + 0.7 * muscle
+        )
     neck = capsule_distance(mirrored, point(16, 22, 330), point(140, 12, 232), 50 * thick, 34 * thick)
     throat = np.sqrt((x / 1.05) ** 2 + (y - 8 * sy) ** 2) - np.float32(60 * thick)
     throat = np.maximum(throat, np.float32(0.85 * height) - z)
@@ -57,8 +63,8 @@ def build_body(patient: Patient, voxel_mm: float, arms_raised: bool) -> dict[str
     arm = capsule_distance(mirrored, point(168, 4, 208), elbow, 42 * thick + muscle, 36 * thick + muscle)
     pec = capsule_distance(mirrored, point(70, -78, 150), point(150, -30, 185), 24 * thick, 26 * thick)
     inner = unite_smoothly(unite_smoothly(torso, shoulder, 30 * sx), unite_smoothly(neck, throat, 30 * sx), 35 * sx)
-    inner = unite_smoothly(inner, pec, 25 * sx)
     if not arms_raised:
+        inner = unite_smoothly(inner, pec, 25 * sx)
         inner = unite_smoothly(inner, arm, 12 * sx)
     outer = inner - np.float32(patient.fat_mm)
     if patient.breast_scale > 0:

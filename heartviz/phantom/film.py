@@ -35,14 +35,14 @@ class Exposure:
 def draw_exposure(rng: np.random.Generator, view: str = "pa") -> Exposure:
     """Numbers of one exposure."""
     response = ("digital", "film")[int(rng.random() < 0.3)]
-    middle = (0.24 if response == "digital" else 0.27) + (0.10 if view == "lateral" else 0.0)
+    middle = (0.24 if response == "digital" else 0.27) + (0.25 if view == "lateral" else 0.0)
     at = int(rng.integers(4))
     edges = tuple(float(e) for e in np.clip(rng.normal(-0.01, 0.015, 4), 0, 0.05))
     return Exposure(
         response=response,
         photons=float(np.exp(rng.normal(np.log(300000), 0.4))),
-        scatter_ratio=float(rng.uniform(0.10, 0.22)),
-        contrast=float(np.exp(rng.normal(0, 0.12))),
+        scatter_ratio=float(rng.uniform(0.20, 0.36)),
+        contrast=float(np.exp(rng.normal(0, 0.12))) * (1.4 if view == "lateral" else 1.0),
         middle_gray_at=float(middle + np.clip(rng.normal(0, 0.03), -0.06, 0.06)),
         enhancement=float(rng.uniform(0.3, 0.9)),
         grain=float(rng.uniform(0.003, 0.007)),
@@ -106,7 +106,7 @@ def _respond(depth: Field, low: float, high: float, exposure: Exposure, pixel_mm
         broad, middling, fine = _blur(depth, 30 / pixel_mm), _blur(depth, 8 / pixel_mm), _blur(depth, 2.0 / pixel_mm)
         gain = np.float32(exposure.enhancement)
         depth = (
-            depth - np.float32(0.2) * (broad - np.float32(middle)) + gain * (0.25 * (fine - middling) + (depth - fine))
+            depth - np.float32(0.3) * (broad - np.float32(middle)) + gain * (0.25 * (fine - middling) + (depth - fine))
         )
         steep = 5.2 * exposure.contrast / (high - low)
     else:

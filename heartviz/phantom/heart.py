@@ -9,7 +9,7 @@ from heartviz.phantom.shapes import Ellipsoid, Field, Grid, Points, ellipsoid_di
 
 # Written in the adult's mm: a point on the diaphragm about which the heart grows.
 _ANCHOR = np.array([6.0, -22.0, -20.0])
-_SEAT = np.array([6.0, -22.0, -25.0])  # where that point comes to lie in the chest
+_SEAT = np.array([6.0, -22.0, -30.0])  # where that point comes to lie in the chest
 _BLEND_MM = 22.0
 PERICARDIUM_MM = 2.0
 
@@ -99,13 +99,15 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         return Vessel(smooth_curve(np.asarray(points, float) * mid, 5), radius * thick * gain)
 
     ascending = [(4, -24, 84), (-9, -30, 108), (-12 - 0.4 * unfold, -26, 132), (-6, -15, 153)]
-    arch = [(4, -8, 162), (18, 2, 163), (25, 16, 159), (26, 29, 147), (23, 35, 129)]
+    arch = [(7, -11, 164), (22, 0, 167), (29, 14, 164), (31, 29, 151), (26, 36, 130)]
     descending = [(18 + unfold, 36, 110), (15 + unfold, 36, 70), (10, 36, 20), (3, 35, -40), (0, 34, -100)]
-    subclavian = np.array([(18, 4, 165), (20, 6, 190), (22, 4, 220), (32, 0, 252)])
+    subclavian = np.array([(18, 4, 165), (19, 6, 188), (22, 6, 214), (34, 2, 246)])
     out = 4 * (trunk - 1)
     return {
         "ascending_aorta": make(ascending, (14, 15, 15, 13.5), wide * (0.5 + 0.5 * knob)),
-        "arch": make(np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14, 14.5, 14, 12), wide * knob),
+        "arch": make(
+            np.array([(-6 * arch_side, -15, 153), *arch]) * left, (13.5, 13.5, 14.5, 15.5, 15, 12.5), wide * knob
+        ),
         "descending_aorta": make(np.array([arch[-1], *descending]) * left, (12, 11.5, 11, 10.5, 10, 9.5), wide),
         "pulmonary_trunk": make(
             [(26 - 12 * bay, -42, 92), (30 - 12 * bay + out, -30, 108), (28 - 10 * bay + out, -14, 117)],
@@ -121,8 +123,10 @@ def place_great_vessels(patient: Patient) -> dict[str, Vessel]:
         ),
         "superior_vena_cava": make([(-20, -14, 185), (-22, -15, 150), (-24, -14, 90)], (8.5, 9, 9.5), 1.0),
         "inferior_vena_cava": make([(-20, -8, 30), (-18, 0, 0), (-14, 6, -40)], (11, 11, 11), 1.0),
+        "right_vein": make([(-21, -15, 180), (-23, -17, 204), (-30, -20, 226), (-40, -22, 246)], (8.5, 8, 7.5, 6), 1.0),
+        "left_vein": make([(-18, -20, 182), (2, -26, 192), (20, -24, 206), (32, -22, 226)], (7, 6.5, 7, 6.5), 1.0),
         "brachiocephalic": make([(-20, -14, 178), (-12, -12, 200), (-16, -8, 225), (-24, -4, 250)], (9, 7, 7, 7), 1.0),
-        "subclavian": make(subclavian * left, (9, 7, 7, 6), 1.0),
+        "subclavian": make(subclavian * left, (8, 6.5, 6.5, 6), 1.0),
         "left_veins": make([(28, 24, 78), (44, 28, 74), (58, 32, 64)], (7.5, 6, 4.5), 0.5 * (1 + hilar)),
         "right_veins": make([(-18, 22, 76), (-34, 24, 70), (-50, 28, 60)], (8, 6.5, 4.5), 0.5 * (1 + hilar)),
     }  # fmt: skip

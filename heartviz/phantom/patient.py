@@ -9,6 +9,8 @@ Sex = Literal["female", "male"]
 VIEWS = ("pa", "ap", "lateral")
 # The lungs of the adult in whose millimetres anatomy.py and skeleton.py are written: half width, half depth, height.
 ADULT_LUNGS_MM = (136.0, 92.0, 250.0)
+# Body length by age in years, as a share of the adult's: a newborn has 0.30 of it, growth is over at 17.
+_GROWTH = ((0, 1, 3, 6, 10, 14, 17), (0.30, 0.45, 0.56, 0.68, 0.81, 0.94, 1.0))
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Patient:
     right_arch: bool = False
 
     @property
+    def child_share(self) -> float:
+        """How much of an adult's length is still to be grown, 0.7 at birth, 0 from 17 years on."""
+        return 1.0 - float(np.interp(self.age_years, *_GROWTH))
+
+    @property
     def scale_xyz(self) -> tuple[float, float, float]:
         """The chest's size along x, y and z beside the adult of ADULT_LUNGS_MM."""
         width, depth, height = ADULT_LUNGS_MM
@@ -71,8 +78,7 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
     age, sex = drawn_age if age_years is None else float(age_years), drawn_sex if sex is None else sex
     z = {name: float(np.clip(rng.normal(), -2.2, 2.2)) for name in _DRAWN}
     seed = int(rng.integers(2**31))
-    # Body length by age, as a share of the adult's: a newborn has 0.30 of it, growth is over at 17.
-    grown = float(np.interp(age, (0, 1, 3, 6, 10, 14, 17), (0.30, 0.45, 0.56, 0.68, 0.81, 0.94, 1.0)))
+    grown = float(np.interp(age, *_GROWTH))
     child = 1.0 - grown
     female = sex == "female" and age > 13
     body = 0.93 if female else 1.0
@@ -82,8 +88,8 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
         age_years=age,
         sex=sex,
         half_width_mm=half_width,
-        half_depth_mm=92 * body * grown**0.72 * (1 + 0.06 * z["depth"] + 0.05 * np.clip((age - 60) / 30, 0, 1)),
-        lung_height_mm=230 * body * grown**1.12 * (1 + 0.06 * z["inspiration"] + 0.02 * z["width"]),
+        half_depth_mm=98 * body * grown**0.62 * (1 + 0.06 * z["depth"] + 0.05 * np.clip((age - 60) / 30, 0, 1)),
+        lung_height_mm=220 * body * grown**1.12 * (1 + 0.06 * z["inspiration"] + 0.02 * z["width"]),
         fat_mm=float(np.clip((14 if female else 10) * np.exp(0.42 * heaviness) * grown**0.6, 2.5, 34)),
         muscle_mm=(9 if female else 13) * grown * np.exp(0.15 * z["muscle"]),
         breast_scale=float(np.exp(0.25 * z["breast"] + 0.18 * heaviness)) if female else 0.0,
@@ -95,13 +101,13 @@ def draw_patient(rng: np.random.Generator, age_years: float | None = None, sex: 
         dome_flatness=float(np.clip(1 + 0.18 * z["flatness"], 0.6, 1.5)),
         heart_turn_deg=9 * child + 4 * z["turn"] - 5 * z["inspiration"] + 2 * heaviness,
         bone_gain=float(np.exp(0.12 * z["bone"]) * np.interp(age, (0, 10, 20, 50, 90), (0.7, 0.85, 1.0, 1.0, 0.72))),
-        rib_tilt=float(np.interp(age, (0, 2, 8, 17), (0.12, 0.25, 0.42, 0.52)) * (1 + 0.12 * z["tilt"])),
+        rib_tilt=float(np.interp(age, (0, 2, 8, 17), (0.08, 0.22, 0.42, 0.52)) * (1 + 0.12 * z["tilt"])),
         arm_spread_mm=14 * z["arms"],
         bubble_mm=grown * float(np.clip(20 + 8 * z["bubble"], 0, 38)),
-        thymus_mm=float(np.interp(age, (0, 1, 3, 6), (16, 14, 8, 0))) * float(np.exp(0.2 * z["thymus"])),
+        thymus_mm=float(np.interp(age, (0, 1, 3, 6), (17, 15, 8, 0))) * float(np.exp(0.2 * z["thymus"])),
         aorta_scale=float(np.interp(age, (0, 18, 40, 60, 85), (0.85, 0.9, 1.0, 1.14, 1.3)) * np.exp(0.06 * z["aorta"])),
         seed=seed,
-        heart_scale=float((0.995 + 0.06 * child) * np.exp(0.105 * z["heart"] + 0.025 * heaviness)),
+        heart_scale=float((0.995 + 0.02 * child) * np.exp(0.105 * z["heart"] + 0.025 * heaviness)),
         vessel_gain=float(np.exp(0.08 * z["vessels"])),
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from heartviz.phantom.anatomy import ROUNDNESS, back_shift, half_depth, half_width
+from heartviz.phantom.anatomy import ROUNDNESS, back_shift, half_depth, half_width, spine_bow
 from heartviz.phantom.patient import Patient
 from heartviz.phantom.shapes import Volume, make_grid, occupancy, smooth_curve
 from heartviz.phantom.tubes import Tubes, join, sample_curve
@@ -26,9 +26,10 @@ def build_spine(patient: Patient, voxel_mm: float) -> tuple[Volume, Volume]:
     """Vertebral bodies, waisted and parted by discs, and their hard end plates."""
     sx, sy, sz = patient.scale_xyz
     height, pitch = patient.lung_height_mm, vertebra_pitch(patient)
-    grid = make_grid((-34 * sx, 26 * sy, -0.95 * height), (34 * sx, 80 * sy, 1.5 * height), voxel_mm)
+    grid = make_grid((-34 * sx, 4 * sy, -0.95 * height), (34 * sx, 84 * sy, 1.5 * height), voxel_mm)
     x, y, z = grid.xyz()
     centre = spine_x(patient, grid.z)[None, :, None].astype(np.float32)
+    depth = (53 * sy + spine_bow(patient, grid.z))[None, :, None].astype(np.float32)
     phase = ((z - height) / np.float32(pitch)) % 1.0  # 0.5 in the middle of a body
     from_middle = np.abs(phase - 0.5) * 2
     size = (
@@ -36,7 +37,7 @@ def build_spine(patient: Patient, voxel_mm: float) -> tuple[Volume, Volume]:
     )
     waist = 1 - 0.11 * (1 - from_middle**2)
     across = (
-        ((np.abs(x - centre) / (size * waist)) ** 2.6 + (np.abs(y - 53 * sy) / (size * 0.86 * waist)) ** 2.6 - 1)
+        ((np.abs(x - centre) / (size * waist)) ** 2.6 + (np.abs(y - depth) / (size * 0.86 * waist)) ** 2.6 - 1)
         * size
         / 2.6
     )
@@ -53,7 +54,7 @@ def build_bones(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, Tubes]
     return [_hollow(tubes, wall) for tubes, wall in parts]
 
 
-def _hollow(tubes: Tubes, wall_mm: float) -> tuple[Tubes, Tubes]:
+def _hollow(tubes: Tubes, wall_mm: float | np.ndarray) -> tuple[Tubes, Tubes]:
     return tubes, tubes.scaled(np.maximum(tubes.radius_mm - wall_mm, 0.02))
 
 
@@ -79,12 +80,21 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
             breadth = np.abs(np.cos(angles)) ** (2 / ROUNDNESS)
             # Down and out along the back, steeper round the flank and forwards.
             fall = np.clip(0.95 - depth, 0, None)
-            z = head_z + 1 * sz - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7) - 20 * sz * breadth
+            z = (
+                head_z
+                + 1 * sz
+                - tilt * 92 * sz * (0.46 * fall + 0.48 * fall**1.7)
+                - 38 * patient.rib_tilt * sz * breadth
+            )
             if number == 0:
                 z = head_z - 0.36 * 92 * sz * (0.92 - depth) - 6 * sz * breadth
             y = back_shift(patient, z) + (half_depth(patient, z) + 3.5 * sy) * depth
             x = (half_width(patient, z) * (patient.left_width_ratio if side > 0 else 1) + 3.5 * sx) * breadth
-            root = np.array([[13.0, 58, 1], [26, 71, 2.5], [46, 82, 1.5]]) * patient.scale_xyz + (0, 0, head_z)
+            root = np.array([[13.0, 58, 1], [26, 71, 2.5], [46, 82, 1.5]]) * patient.scale_xyz + (
+                0,
+                spine_bow(patient, head_z),
+                head_z,
+            )
             back = back_shift(patient, root[:, 2]) + 0.92 * half_depth(patient, root[:, 2])
             root[1:, 1] = np.minimum(root[1:, 1], back[1:])
             root[2, 0] = min(root[2, 0], 0.5 * (root[1, 0] + x[0]))
@@ -102,23 +112,25 @@ def _ribs(patient: Patient) -> list[tuple[Tubes, float]]:
     return [(join(parts), 1.0 * thick)]
 
 
-def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]:
+def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float | np.ndarray]]:
     """Clavicles, shoulder blades turned off the lungs, upper arms."""
     scale = np.array(patient.scale_xyz)
     thick = float((scale[0] * scale[2]) ** 0.5)
     rng = patient.child_rng(2)
     lift = rng.normal(0, 4)
+    # The humerus' head is cartilage at birth and turns to bone from the middle out.
+    head_share = float(np.interp(patient.age_years, (0, 0.4, 1, 6, 15), (0.0, 0.0, 0.4, 0.8, 1.0)))
     clavicles, blades, plates, arms = [], [], [], []
     for side in (-1, 1):
         tilt = rng.normal(0, 2)
         mirror = scale * (side, 1, 1)
         clavicle = np.array(
-            [(14, -62, 188), (38, -71, 198), (74, -60, 211), (112, -35, 219), (150, -12, 219)], float
-        ) + np.outer([0, 0.3, 0.8, 1, 1], [0, 0, lift + tilt])
+            [(13, -56, 176), (36, -62, 184), (70, -56, 204), (108, -34, 228), (132, -18, 238), (156, -6, 238)], float
+        ) + np.outer([0, 0.2, 0.6, 0.9, 1, 1], [0, 0, 1.6 * lift + tilt])
         clavicles.append(
             sample_curve(
                 smooth_curve(clavicle * mirror),
-                np.interp(np.linspace(0, 1, 33), (0, 0.15, 0.5, 1), (8, 6, 5, 6)) * thick,
+                np.interp(np.linspace(0, 1, 41), (0, 0.12, 0.4, 0.75, 1), (9, 6.5, 5, 6, 6.5)) * thick,
             )
         )
         move = np.array([patient.arm_spread_mm * 0.4, 0, 0])
@@ -144,10 +156,16 @@ def _shoulders(patient: Patient, arms_raised: bool) -> list[tuple[Tubes, float]]
             plates.append(sample_curve(inner * (1 - share) + outer * share, thin))
         head, elbow = np.array([178, 12, 202]) + move, np.array([222 + patient.arm_spread_mm, 8, 0])
         shaft = smooth_curve(np.array([head, head * 0.93 + elbow * 0.07, head * 0.8 + elbow * 0.2, elbow]) * mirror, 16)
-        round_head = np.interp(np.linspace(0, 1, len(shaft)), (0, 0.06, 0.2, 0.33, 0.66, 1), (13, 21, 22, 20, 11.5, 11))
-        arms.append(sample_curve(shaft, round_head * thick, 0.4))
+        along = np.linspace(0, 1, len(shaft))
+        radius = np.interp(along, (0, 0.06, 0.2, 0.33, 0.66, 1), (13, 21, 22, 20, 11.5, 11))
+        radius *= np.interp(along, (0.3, 0.6), (head_share, 1.0))
+        arms.append(sample_curve(shaft, radius * thick, 0.4))
     found = [(join(clavicles), 1.5 * thick), (join(blades), 0.9 * thick), (join(plates), 0.9 * thick)]
-    return found if arms_raised else [*found, (join(arms), 2.2 * thick)]
+    if arms_raised:
+        return found
+    # A thin shell about the head, a thick one about the shaft.
+    upper = join(arms)
+    return [*found, (upper, np.interp(upper.radius_mm / thick, (11, 14, 20), (3.0, 1.6, 0.6)) * thick)]
 
 
 def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -157,18 +175,18 @@ def _spine_edges(patient: Patient) -> list[tuple[Tubes, float]]:
     pedicles, processes = [], []
     for number in range(-4, 19):
         z = patient.lung_height_mm - (number + 0.5) * pitch
-        centre = float(spine_x(patient, z))
+        centre, bow = float(spine_x(patient, z)), float(spine_bow(patient, z))
         size = float(np.interp(z / sz, (-150, 0, 150, 260, 330), (23, 20, 16.5, 14, 12)))
         for side in (-1, 1):
-            base = np.array([centre + side * 0.72 * size * sx, 64 * sy, z + 0.16 * pitch])
+            base = np.array([centre + side * 0.72 * size * sx, 64 * sy + bow, z + 0.16 * pitch])
             pedicles.append(_bar(base, base + np.array([0, 8 * sy, 0]), 3.6 * thick, tall=1.4))
             tip = base + np.array([side * 16 * sx, 14 * sy, 3 * sz])
             processes.append(_bar(base + np.array([0, 10 * sy, 0]), tip, 3.4 * thick))
-            root = np.array([centre, 81 * sy, z - 6 * sz])
-            processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy, z]), root, 3.2 * thick))
-        start = np.array([centre, 78 * sy, z])
+            root = np.array([centre, 81 * sy + bow, z - 6 * sz])
+            processes.append(_bar(np.array([centre + side * 9 * sx, 76 * sy + bow, z]), root, 3.2 * thick))
+        start = np.array([centre, 78 * sy + bow, z])
         processes.append(_bar(start, start + np.array([0, 24 * sy, -18 * sz]), 2.8 * thick))
-    return [(join(pedicles), 0.6 * thick), (join(processes), 0.8 * thick)]
+    return [(join(pedicles), 0.6 * thick), (join(processes), 0.45 * thick)]
 
 
 def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:
@@ -181,4 +199,4 @@ def _sternum(patient: Patient) -> list[tuple[Tubes, float]]:
         x = place * sx * np.array([22.0, 14, 17])
         curve = np.stack([x, front, np.array([198.0, 110, 30]) * sz], 1)
         parts.append(sample_curve(smooth_curve(curve, 8), 4.2 * sy))
-    return [(join(parts), 0.5 * sy)]
+    return [(join(parts), 0.2 * sy)]

@@ -78,7 +78,7 @@ def _draw_leaves(patient: Patient, rng: np.random.Generator, side: int) -> Point
     x = side * candidates[:, 0] * half_width(patient, z) * 0.97
     y = back_shift(patient, z) + candidates[:, 1] * half_depth(patient, z) * 0.96
     inside = (np.abs(candidates[:, 0]) ** ROUNDNESS + np.abs(candidates[:, 1]) ** ROUNDNESS) < 0.93
-    inside &= np.abs(x) > mediastinum_half_width(patient, y, z) + 6 * patient.scale_xyz[0]
+    inside &= np.abs(x) > mediastinum_half_width(patient, y, z, side) + 6 * patient.scale_xyz[0]
     inside &= z > dome_height(patient, x.astype(np.float32), y.astype(np.float32)) + 4
     inside &= rng.uniform(size=len(z)) < np.interp(z / height, (0, 1), (1.0, 0.4))
     return np.stack([x, y, z], 1)[inside][:LEAVES]
