@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from heartviz.errors import HeartvizError
+from heartviz.errors import GateError, HeartvizError
+from heartviz.gate import CORRECTIONS
 from heartviz.phantom import KINDS, VIEWS
 from heartviz.records import TASK_CLASSES
 from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
@@ -118,6 +119,7 @@ def _analyze(options: argparse.Namespace) -> int:
                 target_class=options.target_class,
                 gradient_for=options.gradient_for,
                 method=options.method,
+                correct=options.correct,
             )
             write_report(report, path.name, folder)
             print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
@@ -125,7 +127,9 @@ def _analyze(options: argparse.Namespace) -> int:
             reason = str(error) if isinstance(error, HeartvizError) else UNFORESEEN.format(type(error).__name__)
             refused += 1
             clear_report(folder)
-            write_json(refusal_to_dict(reason, path.name), folder)
+            write_json(refusal_to_dict(error, reason, path.name), folder)
+            if isinstance(error, GateError) and error.offer:
+                reason += f" Here: --correct {error.offer}, or --correct offered for all such films."
             print(f"{path.name}: not accepted: {reason}", file=sys.stderr)
     print(f"{len(options.files) - refused} of {len(options.files)} films analysed.")
     return 1 if refused else 0
@@ -149,6 +153,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     command.add_argument(
         "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
+    )
+    command.add_argument(
+        "--correct",
+        choices=("offered", *CORRECTIONS),
+        default="",
+        help="put films right first: this way, or as offered where one is refused as turned or inverted",
     )
     command.set_defaults(run=_analyze)
     audit = commands.add_parser("audit", help="audit the models on a folder of labelled films: one HTML file")

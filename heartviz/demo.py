@@ -3,6 +3,7 @@
 from heartviz.audit import read_shipped
 from heartviz.cue_trial import try_cue
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
+from heartviz.gate import apply_correction
 from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
 from heartviz.live_head import read_live_features
 from heartviz.paper_results import read_all_results, read_heart_shares
@@ -18,6 +19,7 @@ def make_engine(models: Models) -> Engine:
     """What the pages can have computed, by these models."""
     return Engine(
         load=load_radiograph,
+        correct=apply_correction,
         analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
             radiograph, models, task=task, target_class=target_class, gradient_for=gradient_for, progress=progress
         ),

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +40,11 @@ NOT_RADIOGRAPHS = {
     "PT": "a PET slice",
     "NM": "a nuclear medicine picture",
 }
-# The only elements ever read: nothing about the patient, the hospital or the study is parsed.
+ADULT_FROM_YEARS = 18
+# The units of an age string in years. Source: DICOM PS3.5 6.2, AS.
+AGE_UNITS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+# The only elements ever read: of the patient, the hospital and the study nothing is parsed but an age, of which only
+# "adult or not" is kept.
 WANTED = (  # noqa: SIM905
     "SOPClassUID Modality SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns "
     "PixelSpacing ImagerPixelSpacing BitsAllocated BitsStored HighBit PixelRepresentation PixelPaddingValue "
@@ -48,7 +53,7 @@ WANTED = (  # noqa: SIM905
     "BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData GreenPaletteColorLookupTableData "
     "BluePaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData "
     "SegmentedGreenPaletteColorLookupTableData SegmentedBluePaletteColorLookupTableData "
-    "ExtendedOffsetTable ExtendedOffsetTableLengths PixelData"
+    "ExtendedOffsetTable ExtendedOffsetTableLengths PatientAge PixelData"
 ).split()
 
 
@@ -110,7 +115,9 @@ def _read_film(payload: bytes) -> Radiograph:
         messages += ("The file gives no pixel spacing; lengths in mm are not known.",)
     height, width = pixels.shape
     description = ", ".join(["DICOM", f"{width} x {height} px", *notes])
-    return Radiograph(pixels=pixels, description=description, spacing_mm=spacing_mm, messages=messages)
+    return Radiograph(
+        pixels=pixels, description=description, spacing_mm=spacing_mm, messages=messages, adult=_is_adult(dataset)
+    )
 
 
 def _read_dataset(payload: bytes) -> pydicom.FileDataset:
@@ -289,6 +296,14 @@ def _spacing_mm(dataset: pydicom.FileDataset) -> tuple[float, float] | None:
         if 0 < row_mm < np.inf and 0 < col_mm < np.inf:
             return row_mm, col_mm
     return None
+
+
+def _is_adult(dataset: pydicom.FileDataset) -> bool | None:
+    """Whether the age given is of 18 years or more; None where none is given that can be read."""
+    given = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or "").strip())
+    if given is None or int(given[1]) == 0:
+        return None
+    return int(given[1]) * AGE_UNITS[given[2]] >= ADULT_FROM_YEARS
 
 
 def _first_number(value: Any) -> float | None:

@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from heartviz.admission import admit_film
 from heartviz.asking import Shown, ask_models, open_for_gradients
 from heartviz.attribution.networks import contrast_logits
 from heartviz.attribution.perturbation import blur
 from heartviz.classify import pictures_seen, predict
 from heartviz.errors import SegmentationError
-from heartviz.gate import check_ratio
+from heartviz.gate import check_ratio, warnings_of
 from heartviz.interventions.catalogue import INTERVENTIONS, Donor, Scene
 from heartviz.masks import dim_outside
 from heartviz.measure import delete_by_rank, measure_cardiothoracic_ratio, measure_relevance_share
-from heartviz.pipeline import find_outlines
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, Arm, DeletionCurves, DimCurve, Experiment, Prediction, Radiograph, Report
 from heartviz.weights import Models
@@ -34,7 +34,7 @@ def take_donor(radiograph: Radiograph, models: Models) -> Donor:
     """Another film with its outlines, whose lungs can be swapped in. Raises SegmentationError where none are found."""
     picture = stretch_contrast(radiograph.pixels)
     with models.lock:
-        found, _ = find_outlines(picture, models)
+        found = admit_film(radiograph, models).segmentation
     return Donor(picture, found.heart_mask, found.left_lung_mask, found.right_lung_mask)
 
 
@@ -152,8 +152,8 @@ def draw_deletion(report: Report, models: Models, steps: int = 8) -> DeletionCur
 def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_]) -> Report:
     """The report with another heart mask (H, W): ratio, what VGG+Mask sees, answers and maps follow.
 
-    The maps are made by the report's own method; nothing is segmented. Raises SegmentationError for an empty mask,
-    ValueError for one of another size.
+    The maps are made by the report's own method; nothing is segmented. Raises SegmentationError for an empty mask or
+    a ratio that no film could have, ValueError for a mask of another size.
     """
     if heart_mask.shape != report.radiograph.pixels.shape:
         raise ValueError(f"Mask is {heart_mask.shape}, the film is {report.radiograph.pixels.shape}.")
@@ -161,6 +161,9 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         raise SegmentationError("The edited heart is empty. Draw a heart, or go back to the one that was found.")
     segmentation = replace(report.segmentation, heart_mask=heart_mask)
     cardiothoracic = measure_cardiothoracic_ratio(heart_mask, segmentation.lungs_mask)
+    check = check_ratio(cardiothoracic)
+    if check.verdict == "refused":
+        raise SegmentationError(check.sentence)
     explanation = report.explanation
     predictions, explained, seen = ask_models(
         models,
@@ -178,7 +181,7 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         predictions=predictions,
         explanation=explained,
         pictures_seen=seen,
-        messages=(*report.radiograph.messages, *check_ratio(cardiothoracic)),
+        messages=(*report.radiograph.messages, *warnings_of((check,))),
     )
 
 

@@ -48,6 +48,7 @@ ARCHITECTURES = {
     "trunk": ("vgg_trunk",),
     "segmenter": ("vgg_unet",),
     "view": ("view_head",),
+    "chest": ("chest_distance",),
     **dict.fromkeys(CLASSIFIERS, ("vgg_classifier", "vgg_upper")),
 }
 # What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
@@ -103,6 +104,8 @@ def _check_manifest(manifest: Any) -> None:
             "bytes": _is_number(entry.get("bytes")),
             "architecture": entry.get("architecture") in ARCHITECTURES[name],
         }
+        if name == "chest":
+            rules["threshold"] = _is_number(entry.get("threshold"))
         if name in CLASSIFIERS:
             rules |= _classifier_rules(name, entry, files)
         for key, holds in rules.items():

@@ -92,3 +92,9 @@ def _lungs_line(picture: NDArray[np.float32], beside: NDArray[np.bool_]) -> tupl
         return 0.0, 1.0
     tenth, median = (float(value) for value in np.percentile(picture[beside], (10, 50)))
     return median, LEVEL_SPREAD / max(median - tenth, 1e-3)
+
+
+def find_extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
+    """First filled index along the other axis of a mask that is not empty, and one past the last."""
+    filled = np.flatnonzero(mask.any(axis=axis))
+    return int(filled[0]), int(filled[-1]) + 1

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from heartviz.admission import admit_film
 from heartviz.asking import Clock, Passes, Progress, Question, Shown, ask, explain_question, silent, tell_part
 from heartviz.attribution.activations import read_layer
 from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier, draw_random_weights
-from heartviz.gate import check_anatomy, check_ratio
-from heartviz.measure import measure_cardiothoracic_ratio
+from heartviz.errors import GateError
+from heartviz.gate import apply_correction, warnings_of
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
 from heartviz.records import (
@@ -26,13 +27,12 @@ from heartviz.records import (
     GradientFor,
     Radiograph,
     Report,
-    Segmentation,
 )
-from heartviz.segment import segment_film
 from heartviz.weights import Models
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
+OFFERED = "offered"
 
 
 def analyze(
@@ -43,50 +43,51 @@ def analyze(
     target_class: str | None = None,
     gradient_for: GradientFor = "picture_seen",
     method: str = DEFAULT_METHOD,
+    correct: str = "",
     progress: Progress | None = None,
 ) -> Report:
     """The whole report of one film: outlines, cardiothoracic ratio, both tasks' predictions, every model's maps.
 
-    The maps explain `target_class` of `task` by `method`; None takes the class that VGG+Mask predicts. `progress` is
-    called with 0..1 and a few words. Raises RadiographError for input that cannot be read, SegmentationError where no
-    plausible heart and lungs are found, ValueError for an unknown task, class or method.
+    The maps explain `target_class` of `task` by `method`; None takes the class that VGG+Mask predicts. `correct` puts
+    the film right first: a name of gate.CORRECTIONS, or "offered" for the turn or inversion that the gate finds for a
+    film that it refuses. `progress` is called with 0..1 and a few words. Raises RadiographError for input that cannot
+    be read, GateError (with all checks, and the correction that would help) where the gate refuses, ValueError for an
+    unknown task, class, method or correction.
     """
     _check_choice(task, target_class, method)
     tell, clock = progress or silent, Clock()
     tell(0.05, "Reading the film")
     with clock.time("load"):
         radiograph = load_radiograph(source)
-        picture = stretch_contrast(radiograph.pixels)
+        if correct and correct != OFFERED:
+            radiograph = apply_correction(radiograph, correct)
     with models.lock:
         tell(0.15, "Finding the heart and the lungs")
         with clock.time("segment"):
-            segmentation, warnings = find_outlines(picture, models)
-        with clock.time("measure"):
-            cardiothoracic = measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask)
-            messages = (*radiograph.messages, *warnings, *check_ratio(cardiothoracic))
+            try:
+                admitted = admit_film(radiograph, models)
+            except GateError as refusal:
+                if correct != OFFERED or not refusal.offer:
+                    raise
+                radiograph = apply_correction(radiograph, refusal.offer)
+                admitted = admit_film(radiograph, models)
+        segmentation, picture = admitted.segmentation, stretch_contrast(radiograph.pixels)
         asked = Question(task, target_class, gradient_for, method)
         predictions, explanation, seen = ask(models, picture, segmentation, asked, clock, tell)
     tell(1.0, "Done")
     return Report(
         radiograph=radiograph,
         segmentation=segmentation,
-        cardiothoracic=cardiothoracic,
+        cardiothoracic=admitted.cardiothoracic,
         pictures_seen=seen,
         predictions=predictions,
         explanation=explanation,
-        messages=messages,
+        messages=(*radiograph.messages, *warnings_of(admitted.checks)),
         models=dict(models.sha256),
         seconds=clock.seconds,
+        checks=admitted.checks,
+        offer=admitted.offer,
     )
-
-
-def find_outlines(picture: NDArray[np.float32], models: Models) -> tuple[Segmentation, tuple[str, ...]]:
-    """Outlines of a film with stretched contrast (H, W), and warnings; whoever calls it holds the models' lock.
-
-    Raises SegmentationError where no plausible heart and lungs are found.
-    """
-    segmentation = segment_film(picture, models.trunk, models.segmenter, models.view)
-    return segmentation, check_anatomy(segmentation, picture)
 
 
 def explain(

@@ -81,6 +81,15 @@ def stretch_contrast(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip((pixels - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
 
+def shrink(pixels: NDArray[np.float32], longest_px: int = 2 * SEGMENTER_SIZE_PX) -> NDArray[np.float32]:
+    """The film (H, W) with its longer side at most `longest_px`, float32; a smaller film comes back as it is."""
+    scale = longest_px / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    size_wh = tuple(max(1, round(scale * side)) for side in pixels.shape[::-1])
+    return cv2.resize(pixels, dsize=size_wh, interpolation=cv2.INTER_AREA)
+
+
 def square_frame(original_size: tuple[int, int], model_size_px: int = SEGMENTER_SIZE_PX) -> Frame:
     """The frame of the whole film, padded to a square about its centre and resized."""
     height, width = original_size

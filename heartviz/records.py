@@ -18,6 +18,8 @@ TASK_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"congenital": ("Normal", "VSD", "ASD", "TOF"), "heart_size": ("Normal", "Enlarged")}
 )
 REGIONS = ("heart", "lungs", "elsewhere")
+# What a check of the gate may end with; "unknown" could not be told, "not reached" came after a refusal.
+Verdict = Literal["passed", "warned", "refused", "unknown", "not reached"]
 
 
 class Frozen:
@@ -37,13 +39,15 @@ class Radiograph(Frozen):
     """A film: gray values float32 (H, W) in 0..1, air dark and bone bright, as it came, in its own frame.
 
     `description` says what was read ("DICOM, 2140 x 1760, 15 bit, MONOCHROME1, inverted"); `messages` are sentences
-    for the user (colour removed, spacing missing). No identifier of the file or patient is kept.
+    for the user (colour removed, spacing missing). No identifier of the file or patient is kept; `adult` says whether
+    the file gave an age of 18 years or more, None where it gave none.
     """
 
     pixels: FloatImage
     description: str = "array"
     spacing_mm: tuple[float, float] | None = None
     messages: tuple[str, ...] = ()
+    adult: bool | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:
@@ -55,7 +59,8 @@ class Radiograph(Frozen):
 class Segmentation(Frozen):
     """Heart and lungs on the film, all (H, W) in the original frame; left_lung is the patient's left.
 
-    `lateral_prob` is the probability, 0..1, that the film was taken from the side; NaN where nothing was asked for it.
+    `lateral_prob` is the probability, 0..1, that the film was taken from the side; `chest_distance` how far the film
+    lies from the training films, above 1 no chest film. Both are NaN where nothing was asked for it.
     """
 
     heart_prob: FloatImage
@@ -65,11 +70,21 @@ class Segmentation(Frozen):
     left_lung_mask: BoolMask
     right_lung_mask: BoolMask
     lateral_prob: float = float("nan")
+    chest_distance: float = float("nan")
 
     @property
     def lungs_mask(self) -> BoolMask:
         """Both lungs, bool (H, W)."""
         return self.left_lung_mask | self.right_lung_mask
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """What one of the gate's checks found on a film: its name (gate.CHECKS), its verdict, a sentence for the reader."""
+
+    name: str
+    verdict: Verdict
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -186,7 +201,8 @@ class Report:
     """Everything heartviz says about one film. `predictions` is task to arm to Prediction.
 
     `pictures_seen` is arm to what that network was shown, laid back on the film: float32 (H, W), NaN where unseen.
-    `seconds` is stage to seconds; `models` is model name to sha256.
+    `seconds` is stage to seconds; `models` is model name to sha256. `checks` are the gate's, in order, `offer` the
+    correction (gate.CORRECTIONS) that may put right what it warned of, "" where there is none.
     """
 
     radiograph: Radiograph
@@ -198,6 +214,8 @@ class Report:
     messages: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    checks: tuple[GateCheck, ...] = ()
+    offer: str = ""
 
 
 @dataclass(frozen=True)

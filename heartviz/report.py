@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import cv2
 import numpy as np
 
 from heartviz import __version__
+from heartviz.errors import GateError, RadiographError
+from heartviz.gate import judge_unreadable
 from heartviz.plots import plot_model_maps
-from heartviz.records import ARMS, Report
+from heartviz.records import ARMS, GateCheck, Report
 from heartviz.words import METHOD_WORDS
 
 INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
@@ -29,6 +32,8 @@ def report_to_dict(report: Report, file: str) -> dict[str, Any]:
         "file": file,
         "accepted": True,
         "messages": list(report.messages),
+        "checks": _checks_to_list(report.checks),
+        "offered_correction": report.offer or None,
         "description": report.radiograph.description,
         "size": {"height": report.radiograph.pixels.shape[0], "width": report.radiograph.pixels.shape[1]},
         "spacing_mm": None if spacing is None else {"row": spacing[0], "col": spacing[1]},
@@ -69,10 +74,23 @@ def report_to_dict(report: Report, file: str) -> dict[str, Any]:
     return {**_nan_to_none(numbers), **_footer()}
 
 
-def refusal_to_dict(reason: str, file: str) -> dict[str, Any]:
-    """What stands in place of a report for a film that was not accepted: the same keys, the reason in `messages`."""
+def refusal_to_dict(error: Exception, reason: str, file: str) -> dict[str, Any]:
+    """What stands in place of a report for a film that was not accepted: the same keys, the reason in `messages`.
+
+    The checks are those of the gate where it refused; what could not be read failed the first.
+    """
     empty = dict.fromkeys(("size", "cardiothoracic_ratio", "predictions", "relevance_share", "models", "seconds"))
-    return {"file": file, "accepted": False, "messages": [reason], **empty, **_footer()}
+    checks: tuple[GateCheck, ...] = ()
+    if isinstance(error, GateError):
+        checks = error.checks
+    elif isinstance(error, RadiographError):
+        checks = judge_unreadable(reason)
+    gate = {"checks": _checks_to_list(checks), "offered_correction": getattr(error, "offer", "") or None}
+    return {"file": file, "accepted": False, "messages": [reason], **gate, **empty, **_footer()}
+
+
+def _checks_to_list(checks: Sequence[GateCheck]) -> list[dict[str, str]]:
+    return [{"name": check.name, "verdict": check.verdict, "sentence": check.sentence} for check in checks]
 
 
 def write_report(report: Report, file: str, folder: Path) -> None:

@@ -8,27 +8,40 @@ import torch
 from numpy.typing import NDArray
 
 from heartviz.masks import HEART_OPENING_W, SMOOTHING_SIGMA_PX, clean_mask, keep_largest_part, open_mask
-from heartviz.models import VGGTrunk, VGGUNet, ViewHead
+from heartviz.models import ChestDistance, VGGTrunk, VGGUNet, ViewHead
 from heartviz.preprocess import square_frame, to_model_input
 from heartviz.records import Segmentation
 
 
 def segment_film(
-    picture: NDArray[np.float32], trunk: VGGTrunk, segmenter: VGGUNet, view_head: ViewHead | None = None
+    picture: NDArray[np.float32],
+    trunk: VGGTrunk,
+    segmenter: VGGUNet,
+    view_head: ViewHead | None = None,
+    chest: ChestDistance | None = None,
 ) -> Segmentation:
     """Heart, patient's left and right lung of a film with stretched contrast, float32 (H, W) in 0..1.
 
     Masks are one part each without holes, and empty where nothing was found. With a `view_head` also how likely the
-    film was taken from the side, from the same features. Source: paper section 2.2.1, 2.2.2; we add the lungs, the
-    largest part and the smoothing, and cut thin tongues off the heart.
+    film was taken from the side, with `chest` how far it lies from the training films, from the same features.
+    Source: paper section 2.2.1, 2.2.2; we add the lungs, the largest part and the smoothing, and cut thin tongues off
+    the heart.
     """
     frame = square_frame(picture.shape)
     with torch.inference_mode():
         features = trunk(to_model_input(frame.to_model(picture)))
         probs = torch.sigmoid(segmenter(features).float())[0].numpy()
         lateral_prob = float("nan") if view_head is None else torch.sigmoid(view_head(features[2]).float()).item()
+        chest_distance = float("nan") if chest is None else chest(features[2].float()).item() / chest.limit
     on_film = [frame.to_original(_smooth(prob), fill=0.0) for prob in probs]
-    return Segmentation(*on_film, *clean_masks(on_film), lateral_prob=lateral_prob)
+    return Segmentation(*on_film, *clean_masks(on_film), lateral_prob=lateral_prob, chest_distance=chest_distance)
+
+
+def measure_chest_distance(picture: NDArray[np.float32], trunk: VGGTrunk, chest: ChestDistance) -> float:
+    """The `chest_distance` of `segment_film` alone, at less than half of its cost."""
+    with torch.inference_mode():
+        features = trunk(to_model_input(square_frame(picture.shape).to_model(picture)))
+        return chest(features[2].float()).item() / chest.limit
 
 
 def find_lateral_heart(

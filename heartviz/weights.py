@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import heartviz
 from heartviz.errors import WeightsError
 from heartviz.manifest import CLASSIFIERS, FILE_FIELDS, file_sha256, read_manifest, save_weights, write_manifest
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead
+from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead
 from heartviz.records import Arm
 
 __all__ = [
@@ -68,6 +68,7 @@ class Models:
     trunk: VGGTrunk
     segmenter: VGGUNet
     view: ViewHead
+    chest: ChestDistance
     classifiers: Mapping[tuple[str, Arm], ClassifierModel]
     sha256: Mapping[str, str]
     origin: str
@@ -144,11 +145,14 @@ def _make_models(
         )
         for name, (task, arm) in CLASSIFIERS.items()
     }
+    chest = _make_network(ChestDistance, states["chest"], files["chest"])
+    chest.limit = float(files["chest"]["threshold"])
     several = len(origins) > 1
     return Models(
         trunk=_make_network(VGGTrunk, states["trunk"], files["trunk"]),
         segmenter=_make_network(VGGUNet, states["segmenter"], files["segmenter"]),
         view=_make_network(ViewHead, states["view"], files["view"]),
+        chest=chest,
         classifiers=MappingProxyType(classifiers),
         sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
         origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),

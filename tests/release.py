@@ -14,7 +14,7 @@ import torch
 from huggingface_hub.utils import close_session
 
 from heartviz import weights
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
+from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.records import ARMS, TASK_CLASSES
 from tests.hub import LoopbackHub
 
@@ -23,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REAL_CHANNELS, REAL_DECODER = vgg.VGG16_CHANNELS, vgg_unet.DECODER_CHANNELS
 TINY_CHANNELS = tuple((8,) * len(block) for block in REAL_CHANNELS)
 CHECKPOINTS = (
-    *("trunk", "segmenter", "view"),
+    *("trunk", "segmenter", "view", "chest"),
     *(f"{task}_{arm}" for task in TASK_CLASSES for arm in ARMS),
 )
 
@@ -31,7 +31,7 @@ CHECKPOINTS = (
 def write_release(folder: Path) -> dict[str, torch.nn.Module]:
     """Random networks, rounded to float16 as their files are, written to `folder` with a manifest."""
     torch.manual_seed(7)
-    networks = {"trunk": VGGTrunk(), "segmenter": VGGUNet(), "view": ViewHead()}
+    networks = {"trunk": VGGTrunk(), "segmenter": VGGUNet(), "view": ViewHead(), "chest": ChestDistance()}
     entries = {}
     for arm in ARMS:
         for task, class_names in TASK_CLASSES.items():
@@ -49,8 +49,9 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
                 "lower_from": None if task == "congenital" else f"congenital_{arm}",
                 "card": {"auc": 0.9},
             }
-    architectures = {"trunk": "vgg_trunk", "segmenter": "vgg_unet", "view": "view_head"}
+    architectures = {"trunk": "vgg_trunk", "segmenter": "vgg_unet", "view": "view_head", "chest": "chest_distance"}
     entries |= {name: {"architecture": architecture} for name, architecture in architectures.items()}
+    entries["chest"]["threshold"] = 2.5
     for name in CHECKPOINTS:
         network = networks[name].half().float().eval().to(memory_format=torch.channels_last)
         state = network.state_dict()

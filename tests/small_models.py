@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from heartviz import pipeline
-from heartviz.models import VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
+from heartviz import admission
+from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.records import ARMS, TASK_CLASSES, Segmentation
 from heartviz.weights import ClassifierModel, Models
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG
@@ -32,8 +32,8 @@ def models(monkeypatch) -> Models:
     probs = [mask.astype(np.float32) for mask in (HEART, LEFT_LUNG, RIGHT_LUNG)]
     found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
     calls = []
-    monkeypatch.setattr(pipeline, "segment_film", lambda *arguments: calls.append(1) or found)
-    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval())
+    monkeypatch.setattr(admission, "segment_film", lambda *arguments: calls.append(1) or found)
+    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval(), ChestDistance().eval())
     made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
     object.__setattr__(made, "segmentations", calls)
     return made

@@ -12,6 +12,8 @@ TRAINED_ON = {
     "view": "{films} films of {patients} patients, {laterals} of them laterals, with frontal films of all sources "
     "weighted alike: JSRT, Wingspan, NIH ChestX-ray14, and films that many sites published (COVID-19 image data "
     "collection).",
+    "chest": "{films} frontal films of adults (JSRT, Wingspan). The limit was set on frontal films held out: the "
+    "validation films, and every second one of other sources.",
     "congenital": "{films} frontal films of adults (JSRT, Wingspan) carrying simulated signs of VSD, ASD or TOF, or "
     "none. No film of a patient with these diseases was used: no public one could be found.",
     "heart_size": "{films} frontal films of adults (JSRT, Wingspan), labelled Enlarged where the cardiothoracic ratio "
@@ -22,6 +24,7 @@ MADE_FOR = {
     "segmenter": "Heart and lungs on an upright frontal chest film of an adult: to be looked at beside the film, to "
     "measure widths, and to dim what lies outside the heart.",
     "view": "Refusing films taken from the side before the other models see them.",
+    "chest": "Refusing pictures that are no chest film before the other models see them.",
     "congenital": "Showing, on films with simulated signs, whether a classifier's answer comes from the heart, and "
     "what a mask changes. Not for finding heart disease: it has never seen a patient with one.",
     "heart_size": "Showing how a classifier reads heart size, beside the ratio that is measured from the outlines.",
@@ -30,6 +33,7 @@ LABELS = {
     "trunk": "Real (objects on photographs).",
     "segmenter": "Real: outlines drawn by hand.",
     "view": "Real: the view as the collections state it.",
+    "chest": "None: a distance from the training films.",
     "congenital": "SIMULATED: signs put on real films by train.simulate.",
     "heart_size": "Real films; the label is measured from hand-drawn outlines.",
 }
@@ -72,7 +76,9 @@ def make_card(
         of = {words: run[test] for words, test in VIEW_TESTS.items()}
         card |= {"metrics": [_view_line(words, test) for words, test in of.items()], "command": VIEW_COMMAND}
         card["failures"] = [_view_failures(run["source_never_seen"])]
-    elif name not in ("view", "trunk") and results:
+    elif name == "chest" and run is not None:
+        card |= {"metrics": [_chest_line(run)], "command": CHEST_COMMAND}
+    elif name not in ("view", "chest", "trunk") and results:
         card |= {"metrics": metric_lines(name, results), "command": results["command"]}
         card["failures"] = failure_lines(name, results)
     return {"metrics": [], "failures": []} | card
@@ -89,6 +95,16 @@ def _view_line(words: str, of: dict[str, Any]) -> str:
         f"{found[0]:.3f} to {found[1]:.3f}), frontals kept {of['frontals_kept']:.3f} (95 % {kept[0]:.3f} to "
         f"{kept[1]:.3f}); n = {of['n']} films, {of['laterals']} laterals of {of['lateral_patients']} patients"
     )
+
+
+CHEST_COMMAND = "python -m train.chest --data DIR --held-out NAME=PATH ... --out DIR"
+
+
+def _chest_line(run: dict[str, Any]) -> str:
+    within = ", ".join(
+        f"{inside} of {count} {part.replace('_', ' ')}" for part, (inside, count) in run["within"].items()
+    )
+    return f"Films within the limit of {run['threshold']:.3f}: {within}. What it refuses: `python -m train.gate`"
 
 
 def _view_failures(of: dict[str, Any]) -> str:

@@ -16,13 +16,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
+from heartviz.admission import look_through_gate
 from heartviz.classify import pictures_seen
-from heartviz.errors import HeartvizError, SegmentationError
-from heartviz.gate import check_anatomy, check_ratio
-from heartviz.measure import bootstrap_interval, measure_cardiothoracic_ratio
+from heartviz.errors import HeartvizError
+from heartviz.gate import first_refusal
+from heartviz.measure import bootstrap_interval
 from heartviz.pipeline import analyze
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
-from heartviz.records import ARMS, REGIONS, TASK_CLASSES
+from heartviz.records import ARMS, REGIONS, TASK_CLASSES, Radiograph
 from heartviz.segment import segment_film
 from heartviz.weights import Models, load_models
 from train.classifier import score
@@ -74,11 +75,8 @@ def measure_segmenter(models: Models, films: Sequence[Film]) -> dict:
 
 def segment_as_in_use(models: Models, picture: NDArray[np.float32]) -> Masks | None:
     """Heart, left and right lung mask as the app finds them, or None where its gate would refuse the film."""
-    found = segment_film(picture, models.trunk, models.segmenter, models.view)
-    try:
-        check_anatomy(found, picture)
-        check_ratio(measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask))
-    except SegmentationError:
+    found, _, checks = look_through_gate(Radiograph(picture), picture, models)
+    if first_refusal(checks) is not None:
         return None
     return found.heart_mask, found.left_lung_mask, found.right_lung_mask
 

@@ -37,7 +37,7 @@ from train.sources.ctr512 import read_films
 DRAWN_CHESTS = 12
 NO_COMMIT = "0" * 40
 # The run that each model comes from.
-RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view"} | {
+RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view", "chest": "chest"} | {
     name: task for name, (task, _) in CLASSIFIERS.items()
 }
 
@@ -49,6 +49,7 @@ class Config:
     segmenter: Path | None = field(default=None, metadata={"help": "segmenter.safetensors of train.segmenter"})
     classifiers: Path | None = field(default=None, metadata={"help": "run folder of train.classifier, both tasks done"})
     view: Path | None = field(default=None, metadata={"help": "run folder of train.view"})
+    chest: Path | None = field(default=None, metadata={"help": "run folder of train.chest"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     results: Path | None = field(default=None, metadata={"help": "JSON of train.evaluate, for the cards"})
     data: Path | None = field(default=None, metadata={"help": "ctr512 folder: its films check half precision too"})
@@ -73,7 +74,8 @@ def main(config: Config) -> None:
     missing = [name for name in ARCHITECTURES if name not in kept and name not in names_of(runs)]
     if missing:
         raise DataError(
-            f"{config.out} has no release to keep {', '.join(missing)} from: give --segmenter, --classifiers, --view."
+            f"{config.out} has no release to keep {', '.join(missing)} from: give --segmenter, --classifiers, --view, "
+            "--chest."
         )
     with tempfile.TemporaryDirectory() as folder:
         half = Path(folder) / "half"
@@ -121,7 +123,7 @@ def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def read_runs(config: Config) -> dict[str, dict[str, Any]]:
-    """The JSON beside each run that is given: "segmenter", each task, "view".
+    """The JSON beside each run that is given: "segmenter", each task, "view", "chest".
 
     Raises DataError when one is missing, or when segmenter and classifiers were trained with different splits.
     """
@@ -132,11 +134,13 @@ def read_runs(config: Config) -> dict[str, dict[str, Any]]:
         paths |= {task: config.classifiers / f"{task}_results.json" for task in TASK_CLASSES}
     if config.view is not None:
         paths["view"] = config.view / "view_results.json"
+    if config.chest is not None:
+        paths["chest"] = config.chest / "chest_results.json"
     missing = [path.name for path in paths.values() if not path.exists()]
     if missing:
         raise DataError(f"No {', '.join(missing)}: the run that writes it is not done. Run it to its end first.")
     runs = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
-    if len({run["splits_sha256"] for name, run in runs.items() if name != "view"}) > 1:
+    if len({run["splits_sha256"] for name, run in runs.items() if name not in ("view", "chest")}) > 1:
         raise DataError("The runs were made with different splits: train them all with the same split file.")
     return runs
 
@@ -179,6 +183,9 @@ def _trained(name: str, config: Config, runs: Mapping[str, Any]) -> tuple[dict[s
         return load_file(config.segmenter), {"architecture": "vgg_unet"}
     if name == "view":
         return load_file(config.view / "view.safetensors"), {"architecture": "view_head"}
+    if name == "chest":
+        described = {"architecture": "chest_distance", "threshold": runs["chest"]["threshold"]}
+        return load_file(config.chest / "chest.safetensors"), described
     task, arm = CLASSIFIERS[name]
     return load_file(config.classifiers / f"{name}.safetensors"), {
         "architecture": "vgg_classifier" if task == "congenital" else "vgg_upper",

@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from heartviz.admission import look_through_gate
 from heartviz.asking import ask_models
-from heartviz.errors import SegmentationError
-from heartviz.gate import check_anatomy
+from heartviz.gate import first_refusal
 from heartviz.measure import bootstrap_interval, measure_cardiothoracic_ratio
 from heartviz.phantom import KINDS
 from heartviz.phantom_files import Order, draw_film
 from heartviz.preprocess import stretch_contrast
-from heartviz.records import ARMS
-from heartviz.segment import segment_film
+from heartviz.records import ARMS, Radiograph
 from heartviz.weights import Models, load_models
 from train.config import run_script
 from train.datasets import use_one_thread
@@ -50,18 +49,15 @@ def look_at_film(number: int, order: Order, weights: str) -> dict[str, Any]:
     """One drawn film as the models see it: Dice of heart and lungs, ratios, view, words of gate and classifiers."""
     models, film = _load_once(weights), draw_film(order, number)
     picture = stretch_contrast(film.pixels)
-    found = segment_film(picture, models.trunk, models.segmenter, models.view)
+    found, _, checks = look_through_gate(Radiograph(film.pixels), picture, models)
+    refusal = first_refusal(checks)
     line: dict[str, Any] = {
         "number": number,
         "view": order.view,
         "kind": film.lesion.kind,
         "lateral_prob": round(found.lateral_prob, 4),
-        "refused": "",
+        "refused": "" if refusal is None else refusal.sentence,
     }
-    try:
-        check_anatomy(found, picture)
-    except SegmentationError as error:
-        line["refused"] = str(error)
     if order.view != "lateral":
         heart, lungs = film.masks["heart"], film.masks["left_lung"] | film.masks["right_lung"]
         line |= {

@@ -8,6 +8,7 @@ from heartviz.plots.film import (
     RIGHT_LUNG_COLOUR,
     WIDTH_COLOUR,
     plot_film,
+    plot_found,
     plot_overlay,
     plot_picture_seen,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "plot_deletion",
     "plot_dim_curve",
     "plot_film",
+    "plot_found",
     "plot_layers",
     "plot_model_maps",
     "plot_overlay",

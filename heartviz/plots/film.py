@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from heartviz.plots.canvas import RGB, Colour, display_size, draw_outline, paint_gray
-from heartviz.records import CardiothoracicRatio, FloatImage, Report
+from heartviz.records import CardiothoracicRatio, FloatImage, Report, Segmentation
 
 HEART_COLOUR: Colour = (64, 224, 208)
 RIGHT_LUNG_COLOUR: Colour = (196, 166, 255)
@@ -21,9 +21,17 @@ def plot_film(pixels: FloatImage) -> RGB:
 
 def plot_overlay(report: Report) -> RGB:
     """The film with heart and lungs outlined and named, and the two widths of the cardiothoracic ratio drawn."""
-    size = display_size(report.radiograph.pixels.shape)
-    picture = paint_gray(report.radiograph.pixels, size)
-    segmentation, scale = report.segmentation, size[0] / report.radiograph.pixels.shape[0]
+    return _plot_outlined(report.radiograph.pixels, report.segmentation, report.cardiothoracic)
+
+
+def plot_found(pixels: FloatImage, segmentation: Segmentation | None) -> RGB:
+    """A refused film with what was taken for heart and lungs outlined and named, where anything was."""
+    return plot_film(pixels) if segmentation is None else _plot_outlined(pixels, segmentation, None)
+
+
+def _plot_outlined(pixels: FloatImage, segmentation: Segmentation, cardiothoracic: CardiothoracicRatio | None) -> RGB:
+    size = display_size(pixels.shape)
+    picture, scale = paint_gray(pixels, size), size[0] / pixels.shape[0]
     outlines = (
         ("Patient's right lung", segmentation.right_lung_mask, RIGHT_LUNG_COLOUR),
         ("Patient's left lung", segmentation.left_lung_mask, LEFT_LUNG_COLOUR),
@@ -31,7 +39,8 @@ def plot_overlay(report: Report) -> RGB:
     )
     for _, mask, colour in outlines:
         draw_outline(picture, mask, colour)
-    _draw_widths(picture, report.cardiothoracic, scale)
+    if cardiothoracic is not None:
+        _draw_widths(picture, cardiothoracic, scale)
     labels = [(name, _label_place(mask, scale), colour) for name, mask, colour in outlines if mask.any()]
     return _write(picture, labels)
 

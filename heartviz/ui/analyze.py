@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from heartviz import plots
+from heartviz.errors import RadiographError
 from heartviz.gallery import EXAMPLES, Example
 from heartviz.records import ARMS, GradientFor, Radiograph, Report
-from heartviz.ui import maps, panels
+from heartviz.ui import checks, maps, panels
 from heartviz.ui.engine import Engine, Progress
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport, Shelf
@@ -47,7 +48,7 @@ def analyze_film(
         report = engine.analyze(load(), task, None, gradient_for, progress)
         yield {**show_report(engine, report, task), "held": shelf.keep(report)}
     except Exception as error:
-        yield clear_page(panels.error_banner(words_of(error)))
+        yield {**clear_page(panels.error_banner(words_of(error))), **checks.show_refusal(error, shelf)}
 
 
 def explain_again(
@@ -66,7 +67,7 @@ def explain_again(
 
 def clear_page(status: str) -> View:
     """A page that holds nothing of any film; the upload box is ready for the next one."""
-    cleared: View = {**dict.fromkeys(_SHOWN), **maps.hide_layer()}
+    cleared: View = {**dict.fromkeys(_SHOWN), **maps.hide_layer(), **checks.clear_checks()}
     chooser = gr.update(choices=[], value=None)
     empty = gr.update(visible=True)
     return {
@@ -94,7 +95,7 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         seen = plots.plot_picture_seen(report.pictures_seen[arm], heart_mask)
         view[f"seen_{arm}"] = gr.update(value=seen, alt_text=panels.seen_alt(report, task, arm))
         view[f"answer_{arm}"] = panels.answer_card(report, task, arm)
-    return {**view, **maps.show_maps(report, task)}
+    return {**view, **checks.show_checks(report), **maps.show_maps(report, task)}
 
 
 def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
@@ -104,11 +105,13 @@ def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             parts["upload"] = gr.File(label="Chest film: drop it here or click", height=150, elem_id="hv-upload")
             parts["status"] = gr.HTML("", elem_id="hv-status")
+            checks.add_check_list(parts)
             gr.HTML('<p class="hv-label">Or try a drawn one: no patient, X-rayed by computation</p>')
             with gr.Row(elem_classes="hv-examples"):
                 clickable = [_add_example(example) for example in EXAMPLES]
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             parts["empty"] = gr.HTML(panels.empty_state())
+            checks.add_refused_film(parts)
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
                 task = _add_panels(parts)
     _wire(engine, session.shelf, parts, clickable, task)
@@ -179,6 +182,20 @@ def _wire(
 
         return show_example
 
+    def on_offer(
+        held: HeldReport | None,
+        *chosen: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Shown:
+        offered = None if held is None else held.offered
+
+        def load() -> Radiograph:
+            if offered is None:
+                raise RadiographError("The film is no longer held. Drop it again.")
+            return engine.correct(offered.radiograph, offered.offer)
+
+        yield from on_film(load, held, chosen, progress)
+
     def on_maps(
         held: HeldReport | None,
         *chosen: str,
@@ -216,6 +233,7 @@ def _wire(
     new_film = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "multiple", "show_progress_on": parts["status"]}
     choices = [task, parts["gradient_for"]]
     starts = [parts["upload"].upload(on_upload, [parts["upload"], parts["held"], *choices], **new_film)]
+    starts.append(parts["offer"].click(on_offer, [parts["held"], *choices], **new_film))
     for example, (thumbnail, button) in zip(EXAMPLES, clickable, strict=True):
         starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
         starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))

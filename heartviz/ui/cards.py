@@ -11,6 +11,7 @@ MODEL_TITLES = MappingProxyType(
         "trunk": "Shared lower layers (VGG16)",
         "segmenter": "Outlines (VGG-U-Net)",
         "view": "Frontal or lateral",
+        "chest": "Chest film or not",
         "congenital_plain": "Congenital signs, plain VGG16",
         "congenital_mask": "Congenital signs, VGG+Mask",
         "congenital_hardened": "Congenital signs, hardened",

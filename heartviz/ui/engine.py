@@ -41,9 +41,10 @@ class ModelCard:
 class Engine:
     """Everything the pages can have computed. Each function raises HeartvizError in words fit for the user.
 
-    `load(source)` reads a file's bytes or a path. `analyze(radiograph, task, target_class, gradient_for, progress)`
-    makes the whole report; target class None explains the class that VGG+Mask predicts. `explain(report, task,
-    target_class, gradient_for, method, progress)` makes other maps of the same film and segments nothing again;
+    `load(source)` reads a file's bytes or a path; `correct(radiograph, name)` turns, mirrors or inverts a film.
+    `analyze(radiograph, task, target_class, gradient_for, progress)` makes the whole report; target class None
+    explains the class that VGG+Mask predicts. `explain(report, task, target_class, gradient_for, method, progress)`
+    makes other maps of the same film and segments nothing again;
     `add_controls(report, progress)` gives the report's explanation with its controls. `read_layers(report, task,
     layer)` gives what a layer of each model puts out, (channels, h, w). `experiment(report, name, strength, donor)`,
     `take_donor(radiograph)`, `draw_dim_curve(report)`, `draw_deletion(report)` and `replace_heart(report, mask)` are
@@ -57,6 +58,7 @@ class Engine:
     """
 
     load: Callable[[bytes | Path], Radiograph]
+    correct: Callable[[Radiograph, str], Radiograph]
     analyze: Callable[[Radiograph, str, str | None, GradientFor, Progress], Report]
     explain: Callable[[Report, str, str, GradientFor, str, Progress], Explanation]
     add_controls: Callable[[Report, Progress], Explanation]

@@ -2,9 +2,10 @@
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from heartviz.interventions.catalogue import Donor
-from heartviz.records import Report
+from heartviz.records import Radiograph, Report
 
 # A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
 # closed page's state for an hour.)
@@ -14,30 +15,50 @@ MOST_REPORTS = 4
 MOST_PIXELS = 30_000_000
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A film that the gate refused, and the correction (gate.CORRECTIONS) with which it would pass."""
+
+    radiograph: Radiograph
+    offer: str
+
+
 class HeldReport:
     """The report of the film on one page, until it is forgotten, and the same with a heart that a person edited.
 
-    `donor` is another film whose lungs experiments take, None a drawn one.
+    `donor` is another film whose lungs experiments take, None a drawn one. `refused` is a film without a report that
+    the page offers to put right.
     """
 
     def __init__(self) -> None:
         self.report: Report | None = None
         self.edited: Report | None = None
         self.donor: Donor | None = None
+        self.refused: Refused | None = None
         self._timer: threading.Timer | None = None
 
-    def keep(self, report: Report, forget_after_s: float) -> None:
-        """Holds this report instead of the one before, for so many seconds; the donor stays."""
+    @property
+    def offered(self) -> Refused | None:
+        """The film that the page holds, analysed or refused, with the correction that it offers; None without one."""
+        if self.report is not None and self.report.offer:
+            return Refused(self.report.radiograph, self.report.offer)
+        return self.refused
+
+    def keep(self, held: Report | Refused, forget_after_s: float) -> None:
+        """Holds this report, or refused film, instead of the one before, for so many seconds; the donor stays."""
         donor = self.donor
         self.forget()
-        self.report, self.donor = report, donor
+        if isinstance(held, Report):
+            self.report, self.donor = held, donor
+        else:
+            self.refused = held
         self._timer = threading.Timer(forget_after_s, self.forget)
         self._timer.daemon = True
         self._timer.start()
 
     def forget(self) -> None:
         """Lets go of the film and everything made from it."""
-        self.report = self.edited = self.donor = None
+        self.report = self.edited = self.donor = self.refused = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -53,8 +74,8 @@ class Shelf:
         self._held: OrderedDict[int, HeldReport] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, report: Report, held: HeldReport | None = None) -> HeldReport:
-        """The page's holder, new if it has none, now with this report."""
+    def keep(self, report: Report | Refused, held: HeldReport | None = None) -> HeldReport:
+        """The page's holder, new if it has none, now with this report, or with a film that was refused."""
         held = HeldReport() if held is None else held
         with self._lock:
             held.keep(report, self._forget_after_s)
@@ -90,4 +111,5 @@ class Shelf:
         held = list(self._held.values())
         reports = [report for each in held for report in (each.report, each.edited) if report is not None]
         donors = [each.donor.picture.size for each in held if each.donor is not None]
-        return sum(report.radiograph.pixels.size for report in reports) + sum(donors)
+        refused = [each.refused.radiograph.pixels.size for each in held if each.refused is not None]
+        return sum(report.radiograph.pixels.size for report in reports) + sum(donors) + sum(refused)

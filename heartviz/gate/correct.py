@@ -1,0 +1,64 @@
+"""Turned, mirrored or inverted films put right: which corrections there are, and how each is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from heartviz.records import FloatImage, Radiograph
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Quarter turns to the left, then inversion, then left and right changed; `button` and `seen` are its words."""
+
+    quarter_turns: int
+    inverted: bool
+    mirrored: bool
+    button: str
+    seen: str
+
+    def apply(self, pixels: FloatImage) -> FloatImage:
+        """The corrected gray values of (H, W); (W, H) after an odd number of quarter turns."""
+        turned = np.rot90(pixels, self.quarter_turns)
+        turned = 1 - turned if self.inverted else turned
+        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
+
+
+CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
+    {
+        "turn_half": Correction(2, False, False, "Turn it upright", "it is upside down"),
+        "turn_left": Correction(1, False, False, "Turn it upright", "it lies on its side, turned to the right"),
+        "turn_right": Correction(3, False, False, "Turn it upright", "it lies on its side, turned to the left"),
+        "invert": Correction(0, True, False, "Invert it", "it is inverted: bone dark, air bright"),
+        "invert_turn_half": Correction(
+            2, True, False, "Invert it and turn it upright", "it is inverted and upside down"
+        ),
+        "invert_turn_left": Correction(
+            1, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the right"
+        ),
+        "invert_turn_right": Correction(
+            3, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the left"
+        ),
+        "mirror": Correction(0, False, True, "Swap left and right", "left and right may be swapped"),
+    }
+)
+# The gate looks for these by itself. A mirrored film can't be told from situs inversus: that is for a person to say.
+SEARCHED = tuple(name for name in CORRECTIONS if name != "mirror")
+
+
+def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
+    """The film as corrected by `name`, which its messages say. Raises ValueError for an unknown name."""
+    if name not in CORRECTIONS:
+        raise ValueError(f"Unknown correction {name!r}: choose one of {', '.join(CORRECTIONS)}.")
+    correction, spacing_mm = CORRECTIONS[name], radiograph.spacing_mm
+    if spacing_mm is not None and correction.quarter_turns % 2:
+        spacing_mm = spacing_mm[::-1]
+    done = name.replace("_", " ").replace("invert turn", "invert, turn")
+    return replace(
+        radiograph,
+        pixels=correction.apply(radiograph.pixels),
+        spacing_mm=spacing_mm,
+        messages=(*radiograph.messages, f"The film was corrected before it was analysed ({done})."),
+    )

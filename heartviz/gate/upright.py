@@ -1,0 +1,53 @@
+"""Does the film stand upright, bone bright, the patient's left on the picture's right?"""
+
+import numpy as np
+
+from heartviz.gate.view import ADVICE
+from heartviz.masks import find_extent
+from heartviz.records import FloatImage, GateCheck, Segmentation
+
+LEAST_LUNG_OVERLAP = 0.40  # rows that both lungs share, of the taller lung's
+HEART_COL_RANGE = (0.35, 0.72)  # centre of the heart across the thorax box, from the patient's right
+HEART_ROW_RANGE = (0.55, 0.90)  # centre of the heart down the lungs' rows
+LEAST_CONTRAST = 0.10  # median gray of the heart above that of the lungs, of the film's stretched range
+MIRRORED_BELOW = 0.48
+
+
+def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
+    """Refuses a film on which heart and lungs lie where they do on a turned or inverted one; warns of a mirrored one.
+
+    `picture` is the film with stretched contrast, float32 (H, W), the segmentation's frame.
+    """
+    heart, left, right = found.heart_mask, found.left_lung_mask, found.right_lung_mask
+    if not (heart.any() and left.any() and right.any()):
+        return GateCheck("upright", "unknown", "Whether it is upright can't be told: heart and lungs were not found.")
+    (left_top, left_end), (right_top, right_end) = find_extent(left, axis=1), find_extent(right, axis=1)
+    first_col, end_col = find_extent(left | right, axis=0)
+    heart_row, heart_col = (float(index.mean()) for index in np.nonzero(heart))
+    if np.nonzero(left)[1].mean() <= np.nonzero(right)[1].mean():
+        return _refuse("the patient's left lung was found on the left of the picture")
+    shared = min(left_end, right_end) - max(left_top, right_top)
+    if shared < LEAST_LUNG_OVERLAP * max(left_end - left_top, right_end - right_top):
+        return _refuse("the two lungs do not lie side by side, as on a film that is turned or taken from the side")
+    across = (heart_col - first_col) / (end_col - first_col)
+    top, end = min(left_top, right_top), max(left_end, right_end)
+    down = (heart_row - top) / (end - top)
+    if not (HEART_COL_RANGE[0] <= across <= HEART_COL_RANGE[1] and HEART_ROW_RANGE[0] <= down <= HEART_ROW_RANGE[1]):
+        return _refuse(
+            "the heart was not found low between the two lungs, as on a film that is upside down, turned or taken from "
+            "the side, or on which disease hides a lung"
+        )
+    contrast = float(np.median(picture[heart]) - np.median(picture[(left | right) & ~heart]))
+    if contrast < LEAST_CONTRAST:
+        return _refuse("the heart is not brighter than the lungs: the film looks inverted")
+    if across < MIRRORED_BELOW:
+        return GateCheck(
+            "upright",
+            "warned",
+            "The heart lies towards the patient's right: a mirrored film, or situs inversus. Check the side marker.",
+        )
+    return GateCheck("upright", "passed", "It is upright, bone bright, the patient's left on the right.")
+
+
+def _refuse(seen: str) -> GateCheck:
+    return GateCheck("upright", "refused", f"This does not look like a frontal chest film: {seen}. {ADVICE}")
