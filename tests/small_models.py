@@ -30,9 +30,10 @@ def models(monkeypatch) -> Models:
                 network.block4 = classifiers["congenital", arm].network.block4
             classifiers[task, arm] = ClassifierModel(task, arm, class_names, network, 1.0, {}, f"{task}_{arm}")
     probs = [mask.astype(np.float32) for mask in (HEART, LEFT_LUNG, RIGHT_LUNG)]
-    found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG)
+    found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG, lateral_prob=0.1, chest_distance=0.5)
     calls = []
     monkeypatch.setattr(admission, "segment_film", lambda *arguments: calls.append(1) or found)
+    monkeypatch.setattr(admission, "measure_chest_distance", lambda *arguments: 2.0)
     networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval(), ChestDistance().eval())
     made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
     object.__setattr__(made, "segmentations", calls)
