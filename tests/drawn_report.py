@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from heartviz.errors import RadiographError, SegmentationError
+from heartviz.gate import apply_correction
 from heartviz.interventions.catalogue import Donor
 from heartviz.masks import dim_outside, level_lungs
 from heartviz.paper_results import ResultTable
@@ -270,6 +271,7 @@ class FakeCompute:
         }
         return Engine(
             self.load,
+            apply_correction,
             self.analyze,
             self.explain,
             self.add_controls,

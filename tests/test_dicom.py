@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -423,3 +424,17 @@ def test_nothing_of_the_patient_is_read(caplog: pytest.LogCaptureFixture) -> Non
         load_radiograph(payload[:-100])
     assert "Doe" not in str(caught.value)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("age", "adult"),
+    [("018Y", True), ("017Y", False), ("230M", True), ("006M", False), ("000Y", None), ("old", None), ("", None)],
+)
+def test_of_an_age_only_adult_or_not_is_kept(age: str, adult: bool | None) -> None:
+    dataset = make_dataset(RAMP_12_BIT, 12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, of the age that is none
+        dataset.PatientAge = age
+        film = load_radiograph(dump_dataset(dataset))
+    assert film.adult is adult
+    assert age == "" or age not in repr(film)

@@ -28,6 +28,8 @@ pytest_plugins = ["tests.release"]
         ("trunk", "bytes", "12"),
         ("trunk", "bytes", True),
         ("trunk", "architecture", "vgg_unet"),
+        ("chest", "threshold", ...),
+        ("chest", "threshold", 0),
         ("congenital_mask", "task", "heart_size"),
         ("congenital_mask", "arm", "plain"),
         ("congenital_mask", "class_names", ["VSD", "Normal", "ASD", "TOF"]),

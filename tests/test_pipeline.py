@@ -12,6 +12,7 @@ from heartviz import asking
 from heartviz.__main__ import main
 from heartviz.classify import gray_factors, pictures_seen
 from heartviz.errors import RadiographError
+from heartviz.gate import CHECKS
 from heartviz.pipeline import add_controls, analyze, explain
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, TASK_CLASSES
@@ -150,8 +151,12 @@ def test_command_line_continues_past_a_bad_file(models, monkeypatch, tmp_path, c
     refused = json.loads((tmp_path / "out" / "page" / "report.json").read_text())
     assert refused["accepted"] is False
     assert "HTML" in refused["messages"][0]
+    assert [check["verdict"] for check in refused["checks"]] == ["refused"] + 6 * ["not reached"]
+    assert refused["offered_correction"] is None
     accepted = json.loads((tmp_path / "out" / "film" / "report.json").read_text())
     assert accepted["accepted"] is True
+    assert [check["name"] for check in accepted["checks"]] == list(CHECKS)
+    assert accepted["checks"][6]["verdict"] == "unknown"  # a PNG gives no age
     assert accepted["size"] == {"height": 301, "width": 257}
     assert set(accepted["predictions"]["congenital"]["plain"]) == {"Normal", "VSD", "ASD", "TOF"}
     assert set(accepted["relevance_share"]["mask"]) == {"heart", "lungs", "elsewhere", "chance", "interval"}

@@ -11,9 +11,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from heartviz.errors import RadiographError, SegmentationError
+from heartviz.errors import GateError, RadiographError, SegmentationError
 from heartviz.gallery import EXAMPLES
-from heartviz.records import ARMS, REGIONS, RelevanceShare
+from heartviz.records import ARMS, REGIONS, GateCheck, RelevanceShare
 from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, maps, panels
 from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
@@ -84,6 +84,55 @@ def test_an_error_of_a_later_stage_leaves_no_panel_either(compute, report):
     view = run(compute, lambda: report.radiograph)[-1]
     assert is_cleared(view)
     assert "No heart was found." in view["status"]
+
+
+def refuse(film, offer):
+    checks = (
+        GateCheck("readable", "passed", "It is readable."),
+        GateCheck("upright", "refused", "It is <upside> down."),
+        GateCheck("age", "not reached", "Not asked."),
+    )
+    return raiser(GateError("It is <upside> down.", checks, offer, film, make_report().segmentation))
+
+
+def test_a_refusal_shows_what_was_seen_and_which_check_failed(compute, report):
+    compute.analyze = refuse(report.radiograph, "")
+    view = run(compute, lambda: report.radiograph)[-1]
+    assert is_cleared(view)
+    assert "The gate refused this film (1 passed)" in view["checks"]
+    assert "It is &lt;upside&gt; down." in view["checks"]
+    assert view["refused_film"]["visible"] is True
+    assert view["refused_film"]["value"].shape[2] == 3
+    assert view["offer"]["visible"] is False
+
+
+def test_a_film_that_can_be_put_right_is_held_and_one_click_does_it(compute, report):
+    compute.analyze = refuse(report.radiograph, "turn_half")
+    view = run(compute, lambda: report.radiograph)[-1]
+    assert (view["offer"]["visible"], view["offer"]["value"]) == (True, "Turn it upright")
+    offered = view["held"].offered
+    assert (offered.radiograph, offered.offer) == (report.radiograph, "turn_half")
+    turned = compute.engine().correct(offered.radiograph, offered.offer)
+    np.testing.assert_array_equal(turned.pixels, report.radiograph.pixels[::-1, ::-1])
+    first, last = run(FakeCompute(), lambda: turned, held=view["held"])
+    assert first["offer"]["visible"] is last["offer"]["visible"] is False
+    assert view["held"].offered is None
+    assert last["results"]["visible"] is True
+
+
+def test_a_mirrored_film_is_analysed_and_the_swap_is_offered(compute, report):
+    warned = replace(report, checks=(GateCheck("upright", "warned", "A mirrored film?"),), offer="mirror")
+    view = analyze.show_report(compute.engine(), warned, "congenital")
+    assert view["offer"]["value"] == "Swap left and right"
+    assert 'data-testid="checks" open' in view["checks"]
+    assert Shelf().keep(warned).offered.offer == "mirror"
+
+
+def test_what_can_not_be_read_fails_the_first_check(compute):
+    view = run(compute, raiser(RadiographError("The file is empty.")))[-1]
+    assert "Can it be read?" in view["checks"]
+    assert "The file is empty." in view["checks"]
+    assert view["refused_film"]["visible"] is False
 
 
 def test_an_unforeseen_error_tells_nothing_of_the_film_to_page_or_log(compute, report, caplog):

@@ -35,6 +35,7 @@ def test_loaded_models_are_the_saved_ones(weights_folder, release):
         assert saved["block1.0.weight" if name == "trunk" else "head.weight"].dtype == torch.float16
         assert {key: value.dtype for key, value in network.state_dict().items()} == dict.fromkeys(saved, torch.float32)
         assert all(torch.equal(value, saved[key].float()) for key, value in network.state_dict().items())
+    assert models.chest.limit == 2.5  # the manifest's threshold
     assert models.origin == "files beside the code"
     assert set(models.classifiers) == {(task, arm) for task in TASK_CLASSES for arm in ARMS}
     assert dict(models.sha256) == {

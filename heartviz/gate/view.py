@@ -24,6 +24,7 @@ def check_chest(found: Segmentation) -> GateCheck:
 def check_frontal(found: Segmentation) -> GateCheck:
     """Refuses what the head for lateral films calls one."""
     if found.lateral_prob > MOST_LATERAL_PROB:
-        words = f"This does not look like a frontal chest film: it looks like one taken from the side. {ADVICE}"
+        seen = "it looks like one taken from the side" + (", or it is none" if found.chest_distance > 1 else "")
+        words = f"This does not look like a frontal chest film: {seen}. {ADVICE}"
         return GateCheck("frontal", "refused", words)
     return GateCheck("frontal", "passed", "It was taken from the front or the back.")
