@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from heartviz import admission
 from heartviz.knobs import true_outlines
 from heartviz.phantom_files import Order, draw_film
 from heartviz.records import ARMS
@@ -36,13 +37,14 @@ def test_a_drawn_film_is_compared_with_its_own_masks(models, monkeypatch, tmp_pa
     monkeypatch.setattr(phantoms, "_load_once", lambda _: models)
     order = Order(1, ("TOF",), "pa", 1.0, 3, tmp_path, size_px=128)
     own = true_outlines(draw_film(order, 0))
-    monkeypatch.setattr(phantoms, "segment_film", lambda *_: own)
+    own = replace(own, lateral_prob=0.1, chest_distance=0.6)
+    monkeypatch.setattr(admission, "segment_film", lambda *_: own)
     told = look_at_film(0, order, "local")
     assert (told["kind"], told["refused"]) == ("TOF", "")
     assert (told["heart_dice"], told["lungs_dice"]) == (1.0, 1.0)
     assert told["ratio_found"] == told["ratio"]
     nothing = replace(own, heart_mask=own.heart_mask & False)
-    monkeypatch.setattr(phantoms, "segment_film", lambda *_: nothing)
+    monkeypatch.setattr(admission, "segment_film", lambda *_: nothing)
     told = look_at_film(0, order, "local")
     assert told["heart_dice"] == 0.0
     assert "heart" in told["refused"]
