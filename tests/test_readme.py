@@ -18,7 +18,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_results_are_those_of_the_shipped_models():
     results = json.loads((ROOT / "weights" / "results.json").read_text(encoding="utf-8"))
     manifest = json.loads((ROOT / "weights" / "manifest.json").read_text(encoding="utf-8"))
-    assert results["models"] == {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    # The distance answers nothing by itself: train.gate counts what it refuses.
+    shipped = {name: entry["sha256"] for name, entry in manifest["files"].items() if name != "chest"}
+    assert results["models"] == shipped
     assert make_tables(results) in README
     assert make_paper_tables(read_paper_results()) in README
     shortcut = json.loads((ROOT / "weights" / "shortcut_results.json").read_text(encoding="utf-8"))

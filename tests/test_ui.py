@@ -311,8 +311,8 @@ def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
 def test_all_model_events_wait_in_one_queue(demo):
     events = [fn for fn in demo.fns.values() if fn.fn is not None]
     # Analyze: upload, correction, eight examples each with thumbnail and button; task, class, gradient, method; the
-    # controls after each of these 22 and by their own box; the layer. Experiment: tab and editor opened and a first one made, choice
-    # and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
+    # controls after each of these 22 and by their own box; the layer. Experiment: tab and editor opened and a first one
+    # made, choice and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
     # with page and experiment made anew. Knobs: tab, sliders, age, marker, disease, question, patient twice; curve.
     asked = [fn for fn in events if fn.concurrency_id == "model"]
     assert len(asked) == (18 + 4 + 22 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
