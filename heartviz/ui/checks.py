@@ -20,9 +20,9 @@ View = dict[str, Any]
 
 
 def add_check_list(parts: dict[str, Any]) -> None:
-    """The check list and the button, where the page is being built."""
-    parts["checks"] = gr.HTML("", elem_id="hv-checks")
+    """The button and, below it, the check list, where the page is being built."""
     parts["offer"] = gr.Button(visible=False, variant="primary", elem_id="hv-offer")
+    parts["checks"] = gr.HTML("", elem_id="hv-checks")
 
 
 def add_refused_film(parts: dict[str, Any]) -> None:
