@@ -13,6 +13,10 @@ class SegmentationError(HeartvizError):
     """No usable heart or lungs were found on the film."""
 
 
+class QuestionError(HeartvizError):
+    """What was asked does not go together, or a part of it is missing."""
+
+
 class WeightsError(HeartvizError):
     """The model weights are missing, damaged, or not the ones the manifest names."""
 

@@ -24,6 +24,7 @@ from heartviz.records import (
     Control,
     Explanation,
     GradientFor,
+    Outlines,
     Radiograph,
     Report,
     Segmentation,
@@ -78,6 +79,15 @@ def analyze(
         models=dict(models.sha256),
         seconds=clock.seconds,
     )
+
+
+def outline(radiograph: Radiograph, models: Models) -> Outlines:
+    """Only what is found on the film, without any answer; raises SegmentationError as `analyze` does."""
+    with models.lock:
+        segmentation, warnings = find_outlines(stretch_contrast(radiograph.pixels), models)
+    cardiothoracic = measure_cardiothoracic_ratio(segmentation.heart_mask, segmentation.lungs_mask)
+    messages = (*radiograph.messages, *warnings, *check_ratio(cardiothoracic))
+    return Outlines(radiograph, segmentation, cardiothoracic, messages)
 
 
 def find_outlines(picture: NDArray[np.float32], models: Models) -> tuple[Segmentation, tuple[str, ...]]:
