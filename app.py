@@ -5,7 +5,6 @@ import atexit
 import os
 import shutil
 import signal
-import sys
 import tempfile
 
 # Before gradio is imported: nothing about the films or the users is counted or sent, and what pages need on the disk
@@ -26,6 +25,12 @@ from heartviz.logbook import start_logging
 from heartviz.ui import LAUNCH_OPTIONS, build_demo, open_doors
 
 
+def stop(*_: object) -> None:
+    """Ends at once and leaves nothing on the disk; threads that talk to open pages would hold the process."""
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    os._exit(0)
+
+
 def main() -> None:
     """Loads the models, then opens the port: a page that answers has models behind it."""
     parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
@@ -37,7 +42,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGTERM, stop)
     if spaces is not None:
         spaces.GPU(lambda: None)  # ZeroGPU starts no Space without such a function; the models stay on the processor.
     start_logging()

@@ -14,6 +14,7 @@ from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier, draw_random_weights
 from heartviz.gate import check_anatomy, check_ratio
+from heartviz.interventions.writing import check_writing
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
@@ -96,7 +97,8 @@ def find_outlines(picture: NDArray[np.float32], models: Models) -> tuple[Segment
     Raises SegmentationError where no plausible heart and lungs are found.
     """
     segmentation = segment_film(picture, models.trunk, models.segmenter, models.view)
-    return segmentation, check_anatomy(segmentation, picture)
+    thorax_mask = segmentation.heart_mask | segmentation.lungs_mask
+    return segmentation, (*check_anatomy(segmentation, picture), *check_writing(picture, thorax_mask))
 
 
 def explain(

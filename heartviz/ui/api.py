@@ -18,12 +18,11 @@ from heartviz.ui.pictures import MODEL_QUEUE
 from heartviz.ui.upload import take_upload
 from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
 
-NAMES = ("analyze", "segment", "models")
 OWN_CLASS = "own answer"
 FILM_NAME = "film"
 
 
-def analyze(
+def report_film(
     engine: Engine, film: str, task: str, method: str, target_class: str, gradient_for: str, pictures: bool
 ) -> dict[str, Any]:
     """The report of one film as JSON; the film's file is deleted before anything is computed."""
@@ -50,7 +49,7 @@ def analyze(
     return told
 
 
-def segment(engine: Engine, film: str) -> dict[str, Any]:
+def outline_film(engine: Engine, film: str) -> dict[str, Any]:
     """Masks and ratio of one film as JSON; the film's file is deleted before anything is computed."""
     found = engine.outline(engine.load(_take(film)))
     masks = {name: getattr(found.segmentation, f"{name}_mask") for name in ("heart", "left_lung", "right_lung")}
@@ -64,9 +63,12 @@ def segment(engine: Engine, film: str) -> dict[str, Any]:
 
 
 def add_endpoints(engine: Engine) -> None:
-    """Adds the endpoints to the Blocks that are being built. Their parts are never shown on a page."""
+    """Adds the endpoints to the Blocks that are being built. Their parts are never shown on a page.
 
-    def analyze_film(
+    What the functions here are called and say of themselves is what programs and MCP clients read.
+    """
+
+    def analyze(
         film: str,
         task: str = "congenital",
         method: str = DEFAULT_METHOD,
@@ -87,9 +89,9 @@ def add_endpoints(engine: Engine) -> None:
             gradient_for: the picture that gradients are taken for: picture_seen by the network, or the original film.
             pictures: whether the outlines and every model's map come along, as PNG in data: addresses.
         """
-        return _in_words(analyze, engine, film, task, method, target_class, gradient_for, pictures)
+        return _in_words(report_film, engine, film, task, method, target_class, gradient_for, pictures)
 
-    def segment_film(film: str) -> dict[str, Any]:
+    def segment(film: str) -> dict[str, Any]:
         """Outlines the heart and both lungs of a frontal chest film. Research and teaching, not a medical device.
 
         Returns JSON: the cardiothoracic ratio, and three masks of the film's own size as PNG in data: addresses, white
@@ -98,9 +100,9 @@ def add_endpoints(engine: Engine) -> None:
         Args:
             film: the film as PNG, JPEG, TIFF, BMP, WebP or DICOM; at most 40 MB.
         """
-        return _in_words(segment, engine, film)
+        return _in_words(outline_film, engine, film)
 
-    def list_models() -> dict[str, Any]:
+    def models() -> dict[str, Any]:
         """Names the models: JSON with heartviz' version, and each model's file hash (sha256)."""
         return dict(engine.version())
 
@@ -116,9 +118,9 @@ def add_endpoints(engine: Engine) -> None:
         ]
         answer, button = gr.JSON(label="report"), gr.Button()
     named = {**MODEL_QUEUE, "api_visibility": "public"}
-    button.click(analyze_film, [film, *chosen], answer, api_name="analyze", **named)
-    button.click(segment_film, [film], answer, api_name="segment", **named)
-    button.click(list_models, [], answer, api_name="models", api_visibility="public")
+    button.click(analyze, [film, *chosen], answer, api_name="analyze", **named)
+    button.click(segment, [film], answer, api_name="segment", **named)
+    button.click(models, [], answer, api_name="models", api_visibility="public")
 
 
 def _take(film: str | None) -> bytes:
