@@ -1,7 +1,7 @@
 # The demo as a container: docker build -t heartviz . && docker run -p 7860:7860 --read-only --tmpfs /tmp heartviz
 FROM python:3.11-slim
 
-# The address of an index with PyTorch's builds for processors alone makes the image some 5 GB smaller. Those two
+# The address of an index with PyTorch's builds for processors alone makes a much smaller image. Those two
 # packages are then pinned by version, all others by hash as well.
 ARG TORCH_INDEX=""
 

@@ -1,10 +1,7 @@
 """Starts the demo: options, models, pages. `python app.py --help` lists the options."""
 
 import argparse
-import atexit
 import os
-import shutil
-import signal
 import tempfile
 
 # Before gradio is imported: nothing about the films or the users is counted or sent, and what pages need on the disk
@@ -23,16 +20,12 @@ from heartviz.demo import make_engine
 from heartviz.errors import HeartvizError
 from heartviz.logbook import start_logging
 from heartviz.ui import LAUNCH_OPTIONS, build_demo, open_doors
-
-
-def stop(*_: object) -> None:
-    """Ends at once and leaves nothing on the disk; threads that talk to open pages would hold the process."""
-    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
-    os._exit(0)
+from heartviz.ui.leaving import leave_nothing
 
 
 def main() -> None:
     """Loads the models, then opens the port: a page that answers has models behind it."""
+    leave_nothing(os.environ["GRADIO_TEMP_DIR"])
     parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
     host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     parser.add_argument("--host", default=host, help="address to listen on (default: %(default)s)")
@@ -41,8 +34,6 @@ def main() -> None:
         "--forget-after", type=float, default=60.0, metavar="S", help="seconds after a page closed until its film goes"
     )
     options = parser.parse_args()
-    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
-    signal.signal(signal.SIGTERM, stop)
     if spaces is not None:
         spaces.GPU(lambda: None)  # ZeroGPU starts no Space without such a function; the models stay on the processor.
     start_logging()
