@@ -25,5 +25,7 @@ def small_server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """Address of `app.py` with small random networks, and the folder that is its home: log, uploads and all."""
     folder = tmp_path_factory.mktemp("server")
     command = [sys.executable, "-m", "tests.serve_small"]
-    with serve(command, folder, HOME=str(folder), GRADIO_HEARTBEAT_INTERVAL="1") as address:
+    # Matplotlib, which a library of ours imports, would list all fonts again in a new home.
+    fonts = os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+    with serve(command, folder, HOME=str(folder), MPLCONFIGDIR=fonts, GRADIO_HEARTBEAT_INTERVAL="1") as address:
         yield address, folder
