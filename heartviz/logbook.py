@@ -56,7 +56,8 @@ def tell(event: str, seconds: float | None = None, outcome: str = "ok", **number
 
 def tell_fault(error: BaseException | None) -> None:
     """Logs an unforeseen error by its kind and place; its own words could name a file or a tag."""
-    tell("fault", outcome=type(error).__name__, at="" if error is None else places_of(error))
+    kind, places = type(error).__name__, "" if error is None else places_of(error)
+    _log.error("%s at %s", kind, places, extra={"told": {"event": "fault", "outcome": kind, "at": places}})
 
 
 def places_of(error: BaseException) -> str:
