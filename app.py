@@ -2,30 +2,49 @@
 
 import argparse
 import os
+import tempfile
 
-# Before gradio is imported: nothing about the films or the users is counted or sent.
+# Before gradio is imported: nothing about the films or the users is counted or sent, and what pages need on the disk
+# lies in a folder of this process alone, which goes with it.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="heartviz-", dir=os.environ.get("GRADIO_TEMP_DIR"))
+
+try:
+    import spaces  # Only on a Space, and before torch.
+except ImportError:
+    spaces = None
 
 from heartviz import load_models
 from heartviz.demo import make_engine
 from heartviz.errors import HeartvizError
-from heartviz.ui import LAUNCH_OPTIONS, build_demo
+from heartviz.logbook import start_logging
+from heartviz.ui import LAUNCH_OPTIONS, build_demo, open_doors
+from heartviz.ui.leaving import leave_nothing
 
 
 def main() -> None:
     """Loads the models, then opens the port: a page that answers has models behind it."""
+    leave_nothing(os.environ["GRADIO_TEMP_DIR"])
     parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    parser.add_argument("--host", default=host, help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--forget-after", type=float, default=60.0, metavar="S", help="seconds after a page closed until its film goes"
+    )
     options = parser.parse_args()
+    if spaces is not None:
+        spaces.GPU(lambda: None)  # ZeroGPU starts no Space without such a function; the models stay on the processor.
+    start_logging()
     try:
-        models = load_models()
-        demo = build_demo(make_engine(models))
+        engine = make_engine(load_models())
+        demo = build_demo(engine)
     except HeartvizError as error:
         raise SystemExit(f"heartviz can't start: {error}") from error
+    doors = open_doors(demo, engine.version, options.forget_after)
     try:
-        demo.launch(server_name=options.host, server_port=options.port, **LAUNCH_OPTIONS)
+        demo.launch(server_name=options.host, server_port=options.port, app_kwargs=doors, **LAUNCH_OPTIONS)
     except OSError as error:
         raise SystemExit(
             f"heartviz can't listen on {options.host}, port {options.port}: it may be taken. Give another with --port."

@@ -6,18 +6,22 @@ from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, ru
 from heartviz.gate import apply_correction
 from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
 from heartviz.live_head import read_live_features
+from heartviz.logbook import log_calls
 from heartviz.paper_results import read_all_results, read_heart_shares
-from heartviz.pipeline import add_controls, analyze, explain, read_layers
+from heartviz.pipeline import add_controls, analyze, explain, outline, read_layers
 from heartviz.radiograph import load_radiograph
 from heartviz.shortcut_results import read_shortcut_results
 from heartviz.ui import Engine
-from heartviz.ui.cards import describe_models
+from heartviz.ui.cards import describe_models, describe_version
 from heartviz.weights import Models
+
+# What is read from shipped files and says nothing of a film: not logged.
+_SHIPPED = ("describe", "results", "shortcut", "audit", "heart_shares", "live", "version")
 
 
 def make_engine(models: Models) -> Engine:
     """What the pages can have computed, by these models."""
-    return Engine(
+    engine = Engine(
         load=load_radiograph,
         correct=apply_correction,
         analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
@@ -42,4 +46,7 @@ def make_engine(models: Models) -> Engine:
         ),
         live=read_live_features,
         try_cue=lambda run, live, radiograph, segmentation: try_cue(run, live, models, radiograph, segmentation),
+        outline=lambda radiograph: outline(radiograph, models),
+        version=lambda: describe_version(models.sha256, models.origin),
     )
+    return log_calls(engine, but=_SHIPPED)

@@ -34,6 +34,10 @@ class GateError(SegmentationError):
         self.checks, self.offer, self.radiograph, self.segmentation = checks, offer, radiograph, segmentation
 
 
+class QuestionError(HeartvizError):
+    """What was asked does not go together, or a part of it is missing."""
+
+
 class WeightsError(HeartvizError):
     """The model weights are missing, damaged, or not the ones the manifest names."""
 

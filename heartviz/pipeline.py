@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heartviz.admission import admit_film
+from heartviz.admission import Admission, admit_film
 from heartviz.asking import Clock, Passes, Progress, Question, Shown, ask, explain_question, silent, tell_part
 from heartviz.attribution.activations import read_layer
 from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
@@ -16,6 +16,7 @@ from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier, draw_random_weights
 from heartviz.errors import GateError
 from heartviz.gate import apply_correction, warnings_of
+from heartviz.interventions.writing import check_writing
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
 from heartviz.records import (
@@ -25,6 +26,7 @@ from heartviz.records import (
     Control,
     Explanation,
     GradientFor,
+    Outlines,
     Radiograph,
     Report,
 )
@@ -82,12 +84,26 @@ def analyze(
         pictures_seen=seen,
         predictions=predictions,
         explanation=explanation,
-        messages=(*radiograph.messages, *warnings_of(admitted.checks)),
+        messages=_collect_messages(radiograph, picture, admitted),
         models=dict(models.sha256),
         seconds=clock.seconds,
         checks=admitted.checks,
         offer=admitted.offer,
     )
+
+
+def outline(radiograph: Radiograph, models: Models) -> Outlines:
+    """Only what is found on the film, without any answer; raises GateError as `analyze` does."""
+    with models.lock:
+        admitted = admit_film(radiograph, models)
+    messages = _collect_messages(radiograph, stretch_contrast(radiograph.pixels), admitted)
+    return Outlines(radiograph, admitted.segmentation, admitted.cardiothoracic, messages)
+
+
+def _collect_messages(radiograph: Radiograph, picture: NDArray[np.float32], admitted: Admission) -> tuple[str, ...]:
+    found = admitted.segmentation
+    writing = check_writing(picture, found.heart_mask | found.lungs_mask)
+    return (*radiograph.messages, *warnings_of(admitted.checks), *writing)
 
 
 def explain(

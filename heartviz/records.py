@@ -113,6 +113,16 @@ class CardiothoracicRatio:
 
 
 @dataclass(frozen=True)
+class Outlines:
+    """What was found on a film before any model is asked for an answer; `messages` are sentences for the user."""
+
+    radiograph: Radiograph
+    segmentation: Segmentation
+    cardiothoracic: CardiothoracicRatio
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One model's answer: class name to calibrated probability, and to logit before calibration.
 

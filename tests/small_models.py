@@ -19,6 +19,11 @@ from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG
 @pytest.fixture
 def models(monkeypatch) -> Models:
     """Random networks of eight channels a layer; the heart and lungs are the drawn chest's own."""
+    return make_small_models(monkeypatch)
+
+
+def make_small_models(monkeypatch: pytest.MonkeyPatch) -> Models:
+    """The fixture's models, for as long as `monkeypatch` holds."""
     monkeypatch.setattr(vgg, "VGG16_CHANNELS", tuple((8,) * len(block) for block in vgg.VGG16_CHANNELS))
     monkeypatch.setattr(vgg_unet, "DECODER_CHANNELS", (8, 8, 8))
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Each level may import its own and those before it.
 LEVELS = [
-    {"records", "errors"},
+    {"errors", "records", "logbook"},
     {"radiograph", "dicom", "dicom_writer", "gray", "codestream", "preprocess", "masks", "models", "phantom", "words"},
     {"manifest", "weights"},
     {"segment", "classify", "gate"},

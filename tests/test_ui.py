@@ -283,7 +283,7 @@ def test_there_is_no_tab_without_a_page(demo):
 def test_privacy_settings():
     demanded = {
         "share": False, "run_history": False, "enable_monitoring": False, "show_error": False, "ssr_mode": False,
-        "pwa": False, "mcp_server": False, "max_file_size": "40mb", "footer_links": [],
+        "pwa": False, "mcp_server": True, "max_file_size": "40mb", "footer_links": [],
     }  # fmt: skip
     assert {name: LAUNCH_OPTIONS[name] for name in demanded} == demanded
     assert "allowed_paths" not in LAUNCH_OPTIONS
@@ -305,7 +305,19 @@ def test_the_page_keeps_and_counts_nothing(demo):
 
 
 def test_no_event_of_the_page_is_an_endpoint_for_others(demo):
-    assert {event["api_visibility"] for event in demo.get_config_file()["dependencies"]} == {"private"}
+    events = demo.get_config_file()["dependencies"]
+    public = {event["api_name"] for event in events if event["api_visibility"] != "private"}
+    assert public == {"analyze", "segment", "models"}
+    assert sum(event["api_visibility"] != "private" for event in events) == 3
+
+
+def test_pictures_are_never_files_on_the_server(demo):
+    images = [block for block in demo.blocks.values() if isinstance(block, gr.Image)]
+    assert {type(image).__name__ for image in images} == {"FleetingImage"}
+    shown = images[-1].postprocess(np.zeros((2, 3, 3), np.uint8))
+    assert shown.path is None
+    assert shown.url.startswith("data:image/png;base64,")
+    assert images[-1].postprocess(None) is None
 
 
 def test_all_model_events_wait_in_one_queue(demo):
@@ -315,10 +327,12 @@ def test_all_model_events_wait_in_one_queue(demo):
     # made, choice and what follows, other lungs and what follows, button, knob, curve, deletion; eight edits, each
     # with page and experiment made anew. Knobs: tab, sliders, age, marker, disease, question, patient twice; curve.
     asked = [fn for fn in events if fn.concurrency_id == "model"]
-    assert len(asked) == (18 + 4 + 22 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1)
+    # Two endpoints.
+    assert len(asked) == (18 + 4 + 22 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1) + 2
     assert {fn.concurrency_limit for fn in asked} == {1}
     # The Audit page asks no model: it opens, and shows each model's outliers.
-    assert len(events) - len(asked) == 1 + 3
+    # A third endpoint names the models.
+    assert len(events) - len(asked) == 1 + 3 + 1
 
 
 def test_pictures_travel_losslessly(demo):

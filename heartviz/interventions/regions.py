@@ -88,7 +88,14 @@ def silhouette(mask: Mask) -> Picture:
 
 
 def find_letters(picture: Picture, thorax_mask: Mask) -> Mask:
-    """Burnt-in letters and markers: strokes much brighter than what is around them, outside of heart and lungs.
+    """Burnt-in letters and markers, with a little of what is around them; see `find_strokes`."""
+    reach = max(1, round(0.006 * min(picture.shape)))
+    grown = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return cv2.dilate(find_strokes(picture, thorax_mask).astype(np.uint8), grown).astype(bool)
+
+
+def find_strokes(picture: Picture, thorax_mask: Mask) -> Mask:
+    """Burnt-in letters and markers alone: strokes much brighter than what is around them, outside of heart and lungs.
 
     Found are parts that an opening with a square wider than any stroke takes away, at most 8 % of the film long, clear
     of the thorax mask and of the film's edge. Hard films show edges of bone like strokes; a plate is not found.
@@ -103,8 +110,7 @@ def find_letters(picture: Picture, thorax_mask: Mask) -> Mask:
     longest = boxes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     kept = (longest <= LETTER_LARGEST_RATIO * side) & ~np.isin(np.arange(count), labels[barred])
     kept[0] = False
-    reach = max(1, round(0.006 * side))
-    return cv2.dilate(kept[labels].astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
+    return kept[labels]
 
 
 def plant_marker(picture: Picture, strength: float = 1.0, box: tuple[slice, slice] | None = None) -> Picture:

@@ -30,9 +30,11 @@ _LIMITS = """
 
 ## Privacy
 
-Everything runs on the computer that serves this page. An uploaded file is deleted as soon as it is read. The result is
-held in memory for at most 15 minutes after its last use, the pictures shown for at most 20. Nothing is sent elsewhere:
-no analytics, no run history, no fonts or scripts from other servers. Identifiers in a DICOM header are never shown.
+Everything runs on the computer that serves this page. An uploaded file is deleted as soon as it is read. The result
+is held in memory for at most 15 minutes after its last use, and goes a minute after this page has closed. The
+pictures shown are never files on the server; what you paint in the editor lies there for as long. Nothing is sent
+elsewhere: no analytics, no run history, no fonts or scripts from other servers. What a DICOM header or another tag
+says is never shown, logged or kept. Writing in the picture itself is warned of where it can be seen, not removed.
 
 ## Licences
 
@@ -58,4 +60,6 @@ def _model_cards(engine: Engine) -> str:
         f'<p class="hv-fine">sha256 <code>{escape(card.sha256)}</code></p></article>'
         for name, card in engine.describe().items()
     )
-    return f'<h2>The models</h2><div class="hv-cards">{cards}</div>'
+    version = engine.version().get("version", "")
+    told = f'<p>heartviz {escape(version)}; version and hashes as JSON: <a href="version">version</a></p>'
+    return f'<h2>The models</h2>{told}<div class="hv-cards">{cards}</div>'

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from heartviz import __version__
 from heartviz.ui.engine import ModelCard
 
 MODEL_TITLES = MappingProxyType(
@@ -39,3 +40,8 @@ def describe_models(manifest: Mapping[str, Any]) -> dict[str, ModelCard]:
             metrics=tuple(card.get("metrics", ())),
         )
     return cards
+
+
+def describe_version(sha256: Mapping[str, str], origin: str) -> dict[str, Any]:
+    """What /version answers: the program's version, each model's file by its hash, and where the files came from."""
+    return {"version": __version__, "models": dict(sha256), "origin": origin}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from heartviz.records import (
     Experiment,
     Explanation,
     GradientFor,
+    Outlines,
     Radiograph,
     Report,
     Segmentation,
@@ -54,7 +56,8 @@ class Engine:
     `live()` gives the features that live heads learn from, or None; `try_cue(run, live, radiograph, segmentation)` is
     that of heartviz.cue_trial.
     `turn_knobs(settings, task, target_class)` and `draw_knob_curve(settings, task, target_class, knob, progress)` ask
-    about drawn patients as heartviz.knobs does.
+    about drawn patients as heartviz.knobs does. `outline(radiograph)` finds heart and lungs alone; `version()` names
+    the program's version and each model's file by its hash.
     """
 
     load: Callable[[bytes | Path], Radiograph]
@@ -77,3 +80,5 @@ class Engine:
     turn_knobs: Callable[[Settings, str, str], Report] | None = None
     draw_knob_curve: Callable[[Settings, str, str, str, Progress], KnobCurve] | None = None
     try_cue: Callable[[LiveRun, LiveFeatures, Radiograph, Segmentation], CueTrial] | None = None
+    outline: Callable[[Radiograph], Outlines] | None = None
+    version: Callable[[], Mapping[str, Any]] = dict

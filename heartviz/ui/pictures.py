@@ -4,6 +4,8 @@ from typing import Any
 
 import gradio as gr
 
+from heartviz.ui.fleeting import FleetingImage
+
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 
 
@@ -12,7 +14,7 @@ def add_image(
 ) -> gr.Image:
     """A picture as PNG without label or frame; by default with buttons for full screen and download."""
     chosen = ["fullscreen", "download"] if buttons is None else buttons
-    return gr.Image(
+    return FleetingImage(
         value,
         format="png",
         interactive=False,

@@ -8,6 +8,7 @@ import gradio as gr
 
 from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
+from heartviz.ui.api import add_endpoints
 from heartviz.ui.audit import build_audit_page
 from heartviz.ui.engine import Engine
 from heartviz.ui.experiment import build_experiment_page
@@ -30,7 +31,7 @@ DELETE_CACHE_S = (300, 900)
 MAX_WAITING_FILMS = 20
 _HEADER = (
     '<header class="hv-header"><div><h1>heartviz</h1><p>Does a chest X-ray model look at the heart?</p></div>'
-    '<span class="hv-pill">Not a medical device</span></header>'
+    '<span id="hv-waiting" role="status"></span><span class="hv-pill">Not a medical device</span></header>'
 )
 _COLOURS = {
     "body_background_fill": "#0e1317",
@@ -81,11 +82,12 @@ def build_theme() -> gr.themes.Base:
     return theme.set(**_COLOURS, **{f"{name}_dark": colour for name, colour in _COLOURS.items()})
 
 
-# What launch() needs so that no film is kept, counted or sent anywhere; ecosystem note 2a says why for each.
+# What launch() needs so that no film is kept, counted or sent anywhere.
 LAUNCH_OPTIONS = MappingProxyType(
     {
         "theme": build_theme(),
         "css_paths": [Path(__file__).with_name("style.css")],
+        "js": Path(__file__).with_name("waiting.js").read_text(encoding="utf-8"),
         "share": False,
         "run_history": False,
         "enable_monitoring": False,
@@ -93,7 +95,7 @@ LAUNCH_OPTIONS = MappingProxyType(
         "max_file_size": "40mb",
         "ssr_mode": False,
         "pwa": False,
-        "mcp_server": False,
+        "mcp_server": True,
         "footer_links": [],
     }
 )
@@ -108,4 +110,5 @@ def build_demo(engine: Engine) -> gr.Blocks:
             for name, build_page in PAGES:
                 with gr.Tab(name) as tab:
                     build_page(engine, session, tab)
+        add_endpoints(engine)
     return demo.queue(max_size=MAX_WAITING_FILMS, api_open=False)

@@ -13,17 +13,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-START_WITHIN_S = 90
+START_WITHIN_S = 400
 SHOW_WITHIN_MS = 60_000
 
 
 @contextmanager
-def serve(command: list[str], folder: Path) -> Iterator[str]:
+def serve(command: list[str], folder: Path, **environment: str) -> Iterator[str]:
     """The address at which `command PORT` answers; its log and its uploads lie in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(folder)}
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(folder)} | environment
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen([*command, str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

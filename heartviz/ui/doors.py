@@ -1,0 +1,170 @@
+"""What stands before the pages: limits, closed addresses, who is here, and the health and version addresses."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import anyio.to_thread
+import gradio as gr
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from heartviz.logbook import tell
+from heartviz.ui.leaving import FORGET_AFTER_S, Guests
+from heartviz.ui.waiting import describe_queue, is_full, words_when_full
+
+UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
+ANSWER, HEARTBEAT = "/gradio_api/queue/data", "/gradio_api/heartbeat/"
+# The most bytes of one request by how its address starts; a single film's limit is in LAUNCH_OPTIONS. A question names
+# its film; one to MCP may bring it along, a third longer for being text.
+LARGEST = {UPLOAD: 200_000_000, MCP: 56_000_000, "/": 2_000_000}
+# Gradio's doors that heartviz does not use: they keep what a page shows, fetch other sites, or count visitors.
+_UNUSED = ("deep_link", "process_recording", "proxy=", "run-history", "stream", "vibe")
+CLOSED = ("/monitoring", *(f"/gradio_api/{name}" for name in _UNUSED))
+
+
+class Doors:
+    """Around the whole app: refuses in words what is closed, too large or too much, and notes who comes and goes."""
+
+    def __init__(self, app: ASGIApp, demo: gr.Blocks, guests: Guests) -> None:
+        self._app, self._demo, self._guests = app, demo, guests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        refusal = self._refuse(path, scope)
+        if refusal is not None:
+            status, words = refusal
+            tell("turned away", outcome=str(status))
+            return await PlainTextResponse(words, status)(scope, receive, send)
+        if path.startswith(HEARTBEAT):
+            return await self._stay(path.removeprefix(HEARTBEAT), scope, receive, send)
+        if path == ANSWER:
+            session = parse_qs(scope["query_string"].decode()).get("session_hash", [""])[0]
+            return await self._app(scope, receive, self._noting(session, send))
+        if path in (UPLOAD, ASK):
+            return await self._take(path, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _refuse(self, path: str, scope: Scope) -> tuple[int, str] | None:
+        if path.startswith(CLOSED):
+            return 404, "There is nothing at this address."
+        if scope["method"] not in ("POST", "PUT", "PATCH"):
+            return None
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if not length.isdigit():
+            return 411, "The request does not say how long it is. Send it with a Content-Length."
+        largest = next(most for start, most in LARGEST.items() if path.startswith(start))
+        if int(length) > largest:
+            return (
+                413,
+                f"The request has {int(length) / 1e6:.0f} MB, at most {largest / 1e6:.0f} MB are taken. Send less.",
+            )
+        if path == UPLOAD and is_full(queue := describe_queue(self._demo)):
+            return 503, words_when_full(queue)
+        return None
+
+    async def _stay(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._guests.arrive(session)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._guests.leave(session)
+
+    def _noting(self, session: str, send: Send) -> Send:
+        async def note(message: Message) -> None:
+            if session and message["type"] == "http.response.body":
+                self._guests.note_files(session, message.get("body", b""))
+            await send(message)
+
+        return note
+
+    async def _take(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        start, status, question = time.perf_counter(), 0, b""
+
+        async def read() -> Message:
+            nonlocal question
+            message = await receive()
+            if path == ASK:
+                question += message.get("body", b"")
+            return message
+
+        async def see(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await self._app(scope, read, see)
+        if path == ASK and (session := _session_of(question)):
+            self._guests.note_files(session, question)
+        if path == UPLOAD or status != 200:
+            event = "upload" if path == UPLOAD else "question"
+            tell(event, time.perf_counter() - start, outcome="ok" if status == 200 else f"turned away ({status})")
+
+
+def _session_of(question: bytes) -> str:
+    _, _, rest = question.partition(b'"session_hash":"')
+    return rest.partition(b'"')[0].decode(errors="replace")
+
+
+def open_doors(
+    demo: gr.Blocks, version: Callable[[], Mapping[str, Any]], forget_after_s: float = FORGET_AFTER_S
+) -> dict[str, Any]:
+    """What `launch` takes as `app_kwargs`, so that the pages stand behind these doors.
+
+    Args:
+        demo: the pages, built.
+        version: what /version answers.
+        forget_after_s: how long after a page has closed its film is forgotten.
+    """
+
+    def forget(session: str) -> None:
+        holder = demo.app.state_holder
+        holder.delete_state(session)
+        holder.session_data.pop(session, None)
+        holder.time_last_used.pop(session, None)
+        demo._queue.pending_messages_per_session.pop(session, None)
+        tell("left")
+
+    guests = Guests(Path(get_upload_folder()), forget, forget_after_s)
+
+    async def health(request: Request) -> JSONResponse:
+        told = version()
+        queue = describe_queue(demo)
+        full = {"status": "busy" if is_full(queue) else "ok", "version": told["version"]}
+        return JSONResponse({**full, "models": len(told["models"]), "queue": queue, "here": len(guests)})
+
+    async def tell_version(request: Request) -> JSONResponse:
+        return JSONResponse(dict(version()))
+
+    @asynccontextmanager
+    async def sweeping(app: ASGIApp) -> AsyncIterator[None]:
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(min(5.0, forget_after_s / 2))
+                await anyio.to_thread.run_sync(guests.sweep)
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    return {
+        "routes": [Route("/health", health), Route("/version", tell_version)],
+        "middleware": [Middleware(Doors, demo=demo, guests=guests)],
+        "lifespan": sweeping,
+    }

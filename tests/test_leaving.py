@@ -1,0 +1,97 @@
+"""Who has left is forgotten, and so are the files: theirs, nobody's, and old ones."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from heartviz.ui.leaving import LONGEST_S, UNOWNED_TIMES, Guests
+
+
+@pytest.fixture
+def forgotten():
+    return []
+
+
+@pytest.fixture
+def guests(tmp_path, forgotten):
+    (tmp_path / "shipped.png").touch()
+    return Guests(tmp_path, forgotten.append, forget_after_s=0.0)
+
+
+def put_film(folder: Path, name: str, age_s: float = 0.0) -> Path:
+    path = folder / f"hash of {name}" / name
+    path.parent.mkdir()
+    path.write_bytes(b"film")
+    os.utime(path, (time.time() - age_s,) * 2)
+    return path
+
+
+def name_it(path: Path) -> bytes:
+    return b'{"path":"' + str(path).encode() + b'","orig_name":"x"}'
+
+
+def test_a_session_that_left_is_forgotten_with_its_files_and_their_folders(tmp_path, guests, forgotten):
+    guests.forget_after_s = 100.0
+    film = put_film(tmp_path, "Müller (1).dcm")
+    guests.arrive("a")
+    guests.note_files("a", name_it(film))
+    guests.leave("a")
+    guests.sweep()
+    assert film.exists()
+    assert forgotten == []
+    guests.forget_after_s = 0.0
+    guests.sweep()
+    assert forgotten == ["a"]
+    assert not film.parent.exists()
+    guests.sweep()
+    assert forgotten == ["a"]
+    assert (tmp_path / "shipped.png").exists()
+
+
+def test_a_page_that_comes_back_in_time_keeps_its_film(tmp_path, guests, forgotten):
+    film = put_film(tmp_path, "film")
+    for _ in range(2):
+        guests.arrive("a")
+    guests.note_files("a", name_it(film))
+    guests.leave("a")
+    guests.sweep()
+    assert film.exists()
+    guests.leave("a")
+    guests.arrive("a")
+    guests.sweep()
+    assert film.exists()
+    assert (len(guests), forgotten) == (1, [])
+
+
+def test_a_file_that_another_page_shows_too_stays(tmp_path, guests):
+    film = put_film(tmp_path, "film")
+    for session in ("a", "b"):
+        guests.arrive(session)
+        guests.note_files(session, name_it(film))
+    guests.leave("a")
+    guests.sweep()
+    assert film.exists()
+    guests.leave("b")
+    guests.sweep()
+    assert not film.exists()
+
+
+def test_files_of_nobody_and_old_ones_go(tmp_path, guests):
+    guests.forget_after_s = 10.0
+    nobodys = put_film(tmp_path, "nobody's", UNOWNED_TIMES * 10 + 1)
+    fresh = put_film(tmp_path, "fresh", UNOWNED_TIMES * 10 - 5)
+    old, young = put_film(tmp_path, "old", LONGEST_S + 1), put_film(tmp_path, "young", LONGEST_S - 5)
+    guests.arrive("a")
+    guests.note_files("a", name_it(old) + name_it(young))
+    guests.sweep()
+    assert [path.exists() for path in (nobodys, fresh, old, young)] == [False, True, False, True]
+
+
+def test_a_program_without_a_connection_leaves_after_its_question(tmp_path, guests, forgotten):
+    film = put_film(tmp_path, "film")
+    guests.note_files("program", name_it(film))
+    guests.sweep()
+    assert forgotten == ["program"]
+    assert not film.exists()
