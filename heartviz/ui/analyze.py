@@ -9,7 +9,7 @@ import gradio as gr
 from heartviz import plots
 from heartviz.gallery import EXAMPLES, Example
 from heartviz.records import ARMS, GradientFor, Radiograph, Report
-from heartviz.ui import maps, panels
+from heartviz.ui import maps, panels, take_home
 from heartviz.ui.engine import Engine, Progress
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport, Shelf
@@ -142,6 +142,7 @@ def _add_panels(parts: dict[str, Any]) -> gr.Radio:
                         parts[f"answer_{arm}"] = gr.HTML()
         parts["answer_note"] = gr.HTML()
     maps.add_map_panels(parts)
+    take_home.add_panel(parts["held"])
     parts["fine_print"] = gr.HTML()
     return task
 
