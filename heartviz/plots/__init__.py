@@ -10,6 +10,7 @@ from heartviz.plots.film import (
     plot_film,
     plot_overlay,
     plot_picture_seen,
+    plot_thumbnail,
 )
 from heartviz.plots.maps import (
     ModelMaps,
@@ -42,4 +43,5 @@ __all__ = [
     "plot_picture_seen",
     "plot_shares",
     "plot_strip",
+    "plot_thumbnail",
 ]
