@@ -14,11 +14,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-# One core a worker, as Ray gives them; before torch is imported.
-os.environ["OMP_NUM_THREADS"] = "1"
-
 import cv2
 import numpy as np
+import torch
 
 from benchmarks.analyze import build_floor, seconds_of
 from heartviz.batch import Outcome, Settings, Source
@@ -55,6 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=int, default=24)
     options = parser.parse_args()
+    # One core a worker, as Ray gives them.
+    torch.set_num_threads(1)
     models = load_models()
     floor_runs = build_floor(models).values()
     floor = median(sum(seconds_of(run) for run in floor_runs) for _ in range(3))

@@ -2,14 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from heartviz.records import TASK_CLASSES
 from heartviz.words import DEFAULT_METHOD, FILE_KINDS, METHOD_WORDS
+
+if TYPE_CHECKING:
+    from heartviz.batch import Outcome, Source
 
 LEDGER, CSV, INDEX = "done.jsonl", "results.csv", "index.html"
 
@@ -24,7 +28,7 @@ def add_batch(commands) -> argparse.ArgumentParser:
     batch.add_argument(
         "--engine", choices=("here", "ray"), default="here", help="this process (default), or Ray Data actors"
     )
-    batch.add_argument("--workers", type=int, default=1, metavar="N", help="Ray actors, a core each (default: 1)")
+    batch.add_argument("--workers", type=_at_least_one, default=1, metavar="N", help="Ray actors, a core each")
     batch.add_argument("--address", metavar="ADDR", help="Ray cluster; by default Ray is started on this computer")
     batch.set_defaults(run=run_command)
     return batch
@@ -80,7 +84,6 @@ def run_command(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"heartviz: {options.out} can't be written ({error.strerror}): give another --out.", file=sys.stderr)
         return 2
-    folders = _folder_names([source.name for source in sources])
     with ledger:
         plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
         outcomes = dict(plan.known)
@@ -89,9 +92,8 @@ def run_command(options: argparse.Namespace) -> int:
         with tqdm(total=len(sources), initial=len(outcomes), unit="film") as bar:
             if before:
                 bar.write(f"{before} films were analysed before: going on with the rest.", file=sys.stderr)
-            keep = partial(_keep_files, options.out, folders, plan.to_do)
             try:
-                for places, outcome in run_batch(sources, plan, engine, ledger, keep):
+                for places, outcome in run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out)):
                     outcomes |= dict.fromkeys(places, outcome)
                     bar.update(len(places))
             except KeyboardInterrupt:
@@ -115,17 +117,22 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
     return 1 if bad else 0
 
 
-def _keep_files(out: Path, folders: list[str], to_do: Mapping, key: str, files: Mapping[str, bytes]) -> None:
-    """Writes the files of one film to `films/NAME/`, for each name that it has."""
-    for place in to_do[key]:
-        folder = out / "films" / folders[place]
-        for name, content in files.items():
+def _keep_files(out: Path, films: "Sequence[Source]", outcome: "Outcome") -> None:
+    """Writes the files of one film to `films/NAME_HASH/` for each name that it has."""
+    for film in films:
+        for name, content in outcome.files.items():
+            folder = out / "films" / _folder_name(film.name, outcome.numbers["film_sha256"])
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
 
 
-def _folder_names(names: list[str]) -> list[str]:
-    """Number and stem of each film's name, in letters that every file system takes."""
-    stems = (PurePosixPath(name).stem for name in names)
-    safe = ("".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem)[:60] for stem in stems)
-    return [f"{number:05d}_{stem}" for number, stem in enumerate(safe, start=1)]
+def _folder_name(name: str, sha256: str) -> str:
+    """The stem in letters that every file system takes, and the start of the hash: the same film, the same folder."""
+    stem = PurePosixPath(name).stem[:60]
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem) + f"_{sha256[:8]}"
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 on")
+    return int(text)

@@ -69,9 +69,10 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
             )
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except Exception as error:  # Ray raises bare ones, too
         where = "on this computer" if address is None else f"at {address}"
-        raise DataError(f"Ray could not be started {where} ({type(error).__name__}). Check --address.") from error
+        advice = "Try again when it has less to do." if address is None else "Check --address."
+        raise DataError(f"Ray could not be started {where} ({type(error).__name__}). {advice}") from error
 
 
 class _Analyst:

@@ -51,11 +51,11 @@ def run_batch(
     plan: Plan,
     engine: Engine,
     ledger: Ledger,
-    keep_files: Callable[[str, Mapping[str, bytes]], None] = lambda key, files: None,
+    keep_files: Callable[[Sequence[Source], Outcome], None] = lambda films, outcome: None,
 ) -> Iterator[tuple[Sequence[int], Outcome]]:
     """The places of a film and its outcome, each as soon as it is in the ledger; its files are kept before that."""
     keys = list(plan.to_do)
     for number, outcome in engine([sources[plan.to_do[key][0]] for key in keys]):
-        keep_files(keys[number], outcome.files)
+        keep_files([sources[place] for place in plan.to_do[keys[number]]], outcome)
         ledger.keep(keys[number], outcome)
         yield plan.to_do[keys[number]], outcome

@@ -45,13 +45,13 @@ def write_csv(names: Sequence[str], outcomes: Mapping[int, Outcome]) -> str:
 def make_index(outcomes: Mapping[int, Outcome], models: Mapping[str, str], count: int) -> str:
     """One HTML page with a row and a small picture a film, named by its line's number in the CSV; it loads nothing."""
     good = sum(outcome.accepted for outcome in outcomes.values())
-    waiting = f" {count - len(outcomes)} are still to be analysed." if len(outcomes) < count else ""
+    waiting = f" {count - len(outcomes)} still to be analysed." if len(outcomes) < count else ""
     hashes = "".join(
         f"<tr><th scope='row'>{escape(name)}</th><td>{escape(sha)}</td></tr>" for name, sha in models.items()
     )
     body = (
         f"<h1>heartviz: {count} chest films</h1><p class='device' role='note'>{escape(INTENDED_USE)}</p>"
-        f"<p>{good} of {count} films were analysed, {len(outcomes) - good} were not accepted.{waiting} Films are named "
+        f"<p>{good} of {count} films analysed, {len(outcomes) - good} not accepted.{waiting} Films are named "
         f"by their number in the CSV.</p><section>{table_of(outcomes)}<p class='fine'>{escape(LABELS_NOTE)}</p>"
         f"</section><section><h2>Models</h2><div class='wide'><table><tbody>{hashes}</tbody></table></div></section>"
         f"<p class='fine'>heartviz {__version__}.</p>"

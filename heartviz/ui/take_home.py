@@ -33,10 +33,8 @@ _GONE = "The film is no longer held here. Drop it again."
 
 def fetch(elem_id: str) -> str:
     """JavaScript that clicks a hidden download button, where it has a file."""
-    return (
-        f"() => {{ const at = document.querySelector('#{elem_id}'); const link = at && (at.matches('a') ? at : "
-        "at.querySelector('a') || at.closest('a') || at); if (link) link.click(); }"
-    )
+    # A moment later, when the button has the file's address.
+    return f"() => {{ setTimeout(() => document.getElementById('{elem_id}')?.click(), 100); }}"
 
 
 def offer_file(name: str, content: bytes) -> Iterator[str]:
