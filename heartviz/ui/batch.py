@@ -17,7 +17,7 @@ from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import FORGET_AFTER_S
 from heartviz.ui.session import Session
-from heartviz.ui.take_home import FILE_QUEUE, fetch, offer_file
+from heartviz.ui.take_home import FILE_QUEUE, HIDDEN, fetch, offer_file
 from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES
 
 MOST_FILMS = 100
@@ -159,7 +159,7 @@ def _wire(
     )
     stop.click(finish, held, status, cancels=[running], queue=False, api_visibility="private")
     for kind, button in buttons.items():
-        file = gr.DownloadButton(visible="hidden", elem_id=f"hv-batch-{kind}")
+        file = gr.DownloadButton(elem_id=f"hv-batch-{kind}", elem_classes=HIDDEN)
 
         def on_click(of: HeldBatch | None, kind: str = kind) -> Iterator[tuple[Any, Any]]:
             content = make_table(kind, of)

@@ -20,6 +20,8 @@ BUTTONS = {
     "pdf": ("PDF: to print", "heartviz_report.pdf"),
     "zip": ("ZIP: all, with masks and maps", "heartviz_report.zip"),
 }
+# Gradio 6.31 shows a DownloadButton of visible="hidden" once its column is shown: the style sheet hides it.
+HIDDEN = "hv-fetch"
 # Files wait for each other, not for the models.
 FILE_QUEUE = {"concurrency_id": "files", "concurrency_limit": 1, "api_visibility": "private"}
 _CAPTION = (
@@ -77,7 +79,7 @@ def add_panel(held: gr.State) -> None:
         note = gr.HTML()
         for kind, button in buttons.items():
             elem_id = f"hv-take-{kind}"
-            file = gr.DownloadButton(visible="hidden", elem_id=elem_id)
+            file = gr.DownloadButton(elem_id=elem_id, elem_classes=HIDDEN)
 
             def on_click(of: HeldReport | None, words: str, kind: str = kind) -> Iterator[tuple[Any, str]]:
                 yield from make_download(kind, of, words)
