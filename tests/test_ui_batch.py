@@ -112,8 +112,8 @@ def test_more_films_than_are_taken_are_refused_and_deleted(film, tmp_path, monke
     with zipfile.ZipFile(stream, "w") as archive:
         for name in ("a", "b"):
             archive.writestr(name, film)
-    for paths in (upload(tmp_path, ("a", film), ("b", film)), upload(tmp_path, ("films.zip", stream.getvalue()))):
-        (view,) = batch.run_films(FakeCompute().engine(), paths, "congenital")
+    for named in ([("a", film), ("b", film)], [("films.zip", stream.getvalue())]):
+        (view,) = batch.run_films(FakeCompute().engine(), upload(tmp_path, *named), "congenital")
         assert "2 films were given; at most 1 are analysed here" in view.status
         assert view.held is None
         assert list(tmp_path.iterdir()) == []
