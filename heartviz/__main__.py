@@ -1,4 +1,4 @@
-"""Command line: `python -m heartviz analyze FILE... --out DIR`, `audit FOLDER --labels CSV --out FILE`, `phantom`."""
+"""Command line: `python -m heartviz analyze FILE... --out DIR`, `batch SRC... --out DIR`, `audit`, `phantom`."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from heartviz.batch_command import add_also, add_batch, add_question
 from heartviz.errors import GateError, HeartvizError
 from heartviz.gate import CORRECTIONS
 from heartviz.phantom import KINDS, VIEWS
@@ -101,6 +102,7 @@ def _phantom(options: argparse.Namespace) -> int:
 def _analyze(options: argparse.Namespace) -> int:
     from heartviz.pipeline import analyze
     from heartviz.report import clear_report, refusal_to_dict, write_json, write_report
+    from heartviz.take_home import list_file_names, make_files
     from heartviz.weights import load_models
 
     models = load_models(options.weights)
@@ -110,7 +112,7 @@ def _analyze(options: argparse.Namespace) -> int:
     refused = 0
     for path, stem in zip(options.files, _folder_names(options.files), strict=True):
         folder = options.out / stem
-        clear_report(folder)
+        clear_report(folder, list_file_names())
         try:
             report = analyze(
                 path,
@@ -121,12 +123,12 @@ def _analyze(options: argparse.Namespace) -> int:
                 method=options.method,
                 correct=options.correct,
             )
-            write_report(report, path.name, folder)
+            write_report(report, path.name, folder, make_files(report, options.also, options.title))
             print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
         except Exception as error:
             reason = str(error) if isinstance(error, HeartvizError) else UNFORESEEN.format(type(error).__name__)
             refused += 1
-            clear_report(folder)
+            clear_report(folder, list_file_names())
             write_json(refusal_to_dict(error, reason, path.name), folder)
             if isinstance(error, GateError) and error.offer:
                 reason += f" Here: --correct {error.offer}, or --correct offered for all such films."
@@ -141,25 +143,15 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("analyze", help="analyse films: masks, ratio, predictions, sensitivity maps")
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="PNG, JPEG or DICOM; content decides")
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets one folder for each film")
-    command.add_argument("--task", choices=list(TASK_CLASSES), default="congenital", help="task that the maps explain")
-    command.add_argument(
-        "--target-class", metavar="CLASS", help="class that the maps explain; default VGG+Mask's answer"
-    )
-    command.add_argument(
-        "--gradient-for",
-        choices=("picture_seen", "film"),
-        default="picture_seen",
-        help="picture the gradient is taken for: what the network sees, or the original film",
-    )
-    command.add_argument(
-        "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
-    )
+    add_question(command)
     command.add_argument(
         "--correct",
         choices=("offered", *CORRECTIONS),
         default="",
         help="put films right first: this way, or as offered where one is refused as turned or inverted",
     )
+    add_also(command)
+    command.add_argument("--title", default="", metavar="WORDS", help="heading of the HTML and PDF reports")
     command.set_defaults(run=_analyze)
     audit = commands.add_parser("audit", help="audit the models on a folder of labelled films: one HTML file")
     audit.add_argument("folder", type=Path, metavar="FOLDER", help="the films lie in it")
@@ -170,12 +162,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     audit.set_defaults(run=_audit)
     _add_phantom(commands)
-    for each in (command, audit):
+    batch = add_batch(commands)
+    for each in (command, audit, batch):
         each.add_argument("--weights", metavar="auto|local|hub|PATH", help="overrides HEARTVIZ_WEIGHTS")
     options = parser.parse_args(argv)
     if options.command == "phantom" and options.ages and options.ages[0] > options.ages[1]:
         parser.error("--ages wants the lower age first")
-    if options.command == "analyze" and options.target_class and options.target_class not in TASK_CLASSES[options.task]:
+    if (
+        options.command in ("analyze", "batch")
+        and options.target_class
+        and options.target_class not in TASK_CLASSES[options.task]
+    ):
         parser.error(f"--target-class of {options.task} must be one of {', '.join(TASK_CLASSES[options.task])}")
     return options
 

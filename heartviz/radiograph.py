@@ -67,7 +67,7 @@ def load_radiograph(source: bytes | bytearray | str | os.PathLike | NDArray | Ra
     elif isinstance(source, bytes | bytearray):
         radiograph = _from_bytes(bytes(source))
     elif isinstance(source, str | os.PathLike):
-        radiograph = _from_bytes(_read_file(source))
+        radiograph = _from_bytes(read_file(source))
     else:
         raise RadiographError(
             f"Got {type(source).__name__}; a film is given as a file's bytes, its path, or a numpy array."
@@ -77,7 +77,8 @@ def load_radiograph(source: bytes | bytearray | str | os.PathLike | NDArray | Ra
     return radiograph
 
 
-def _read_file(path: str | os.PathLike) -> bytes:
+def read_file(path: str | os.PathLike) -> bytes:
+    """A file's bytes. Raises RadiographError for what is no file, can't be opened, is empty or too large."""
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ LABELS_NOTE = (
 )
 
 
-def report_to_dict(report: Report, file: str) -> dict[str, Any]:
-    """The numbers of a report, fit for JSON: unknown numbers are null. `file` is what the user calls the film."""
+def report_to_dict(report: Report, file: str | None) -> dict[str, Any]:
+    """The numbers of a report, fit for JSON: unknown ones are null. `file` is the user's name of the film, or None."""
     explanation, cardiothoracic = report.explanation, report.cardiothoracic
     spacing = report.radiograph.spacing_mm
     numbers = {
@@ -93,39 +93,44 @@ def _checks_to_list(checks: Sequence[GateCheck]) -> list[dict[str, str]]:
     return [{"name": check.name, "verdict": check.verdict, "sentence": check.sentence} for check in checks]
 
 
-def write_report(report: Report, file: str, folder: Path) -> None:
-    """Writes the three masks (0/255) and all maps (METHOD_ARM.png), all of the film's own size, then report.json."""
-    folder.mkdir(parents=True, exist_ok=True)
+def encode_pictures(report: Report) -> dict[str, bytes]:
+    """File name to PNG of the three masks (0/255) and all maps (METHOD_ARM.png), all of the film's own size."""
     masks = {
         "heart_mask": report.segmentation.heart_mask,
         "left_lung_mask": report.segmentation.left_lung_mask,
         "right_lung_mask": report.segmentation.right_lung_mask,
     }
-    for name, mask in masks.items():
-        _write_png(mask.astype(np.uint8) * 255, folder / f"{name}.png")
     pair = plot_model_maps(report.explanation, report.segmentation, report.radiograph.pixels.shape)
-    for arm, picture in pair.pictures.items():
-        _write_png(picture[..., ::-1], folder / f"{report.explanation.method}_{arm}.png")
+    maps = {f"{report.explanation.method}_{arm}": picture[..., ::-1] for arm, picture in pair.pictures.items()}
+    pictures = {name: mask.astype(np.uint8) * 255 for name, mask in masks.items()} | maps
+    return {f"{name}.png": cv2.imencode(".png", picture)[1].tobytes() for name, picture in pictures.items()}
+
+
+def write_report(report: Report, file: str, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
+    """Writes masks and maps as pictures, `more` files by their names, then report.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (encode_pictures(report) | dict(more or {})).items():
+        (folder / name).write_bytes(content)
     write_json(report_to_dict(report, file), folder)
 
 
-def clear_report(folder: Path) -> None:
-    """Removes what an earlier run wrote into the folder, report.json first: nothing old stands beside a new report."""
+def clear_report(folder: Path, more: Sequence[str] = ()) -> None:
+    """Removes what an earlier run wrote, report.json first, and `more` names: nothing old stands beside what is new."""
     masks, maps = ("heart", "left_lung", "right_lung"), [f"{method}_{arm}" for method in METHOD_WORDS for arm in ARMS]
     pictures = [*(f"{name}_mask.png" for name in masks), *(f"{name}.png" for name in maps)]
-    for name in ("report.json", *pictures):
+    for name in ("report.json", *pictures, *more):
         (folder / name).unlink(missing_ok=True)
 
 
 def write_json(numbers: dict[str, Any], folder: Path) -> None:
     """Writes `numbers` to report.json in the folder; last of all, so that its presence means the rest is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(to_json(numbers), encoding="utf-8")
 
 
-def _write_png(image: np.ndarray, path: Path) -> None:
-    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+def to_json(numbers: dict[str, Any]) -> str:
+    """The text of report.json."""
+    return json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _footer() -> dict[str, str]:

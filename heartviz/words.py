@@ -8,6 +8,25 @@ from types import MappingProxyType
 from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report
 
 ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "hardened": "the hardened model"}
+TASK_NAMES = {"congenital": "Congenital signs (simulated)", "heart_size": "Heart size"}
+TASK_NOTES = {
+    "congenital": "Learned from signs that were drawn into films of adults. No film of a patient with a congenital "
+    "heart defect was available, so these numbers say nothing about a real patient.",
+    "heart_size": "Learned from real films of adults. Enlarged means a cardiothoracic ratio above 0.50 "
+    "by hand-drawn outlines.",
+}
+CLASS_NAMES = {
+    "Normal": "Normal",
+    "VSD": "VSD, ventricular septal defect",
+    "ASD": "ASD, atrial septal defect",
+    "TOF": "TOF, tetralogy of Fallot",
+    "Enlarged": "Enlarged",
+}
+SEEN_CAPTIONS: Mapping[Arm, str] = {
+    "plain": "It is shown the chest, cut out around the lungs and stretched in contrast.",
+    "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
+    "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
+}
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9
 # A share within a quarter of its area share is called "about as much as chance".
@@ -30,6 +49,15 @@ class MethodWords:
     by_gray: bool = False
 
 
+# What a film's analysis can be taken home as, beside report.json and pictures of masks and maps.
+FILE_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "html": "the report as one HTML file",
+        "pdf": "the report as PDF",
+        "seg": "the masks as DICOM SEG, with the picture that they lie on",
+        "arrays": "the maps as NumPy arrays and as 16 bit PNG",
+    }
+)
 # VGG16's convolutions as Keras names them.
 LAYERS = tuple(
     f"block{block}_conv{conv}" for block, count in enumerate((2, 2, 3, 3, 3), start=1) for conv in range(1, count + 1)
@@ -101,6 +129,17 @@ METHOD_WORDS: Mapping[str, MethodWords] = MappingProxyType(
         ),
     }
 )
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a percentage in words, never rounded to a certainty."""
+    if not math.isfinite(ratio):
+        return "not defined"
+    if 0.0 < ratio < 0.01:
+        return "< 1 %"
+    if 0.99 < ratio < 1.0:
+        return "> 99 %"
+    return f"{100 * ratio:.0f} %"
 
 
 def describe_shares(

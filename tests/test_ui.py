@@ -271,7 +271,7 @@ def test_model_cards_come_from_the_manifest():
     assert cards["new"].trained_on == "x"
 
 
-NAMES = ["Analyze", "Experiment", "Turn the knobs", "Shortcut", "Audit", "Results", "About"]
+NAMES = ["Analyze", "Batch", "Experiment", "Turn the knobs", "Shortcut", "Audit", "Results", "About"]
 
 
 def test_there_is_no_tab_without_a_page(demo):
@@ -296,8 +296,8 @@ def test_the_page_keeps_and_counts_nothing(demo):
     kinds = [component["type"] for component in config["components"]]
     assert not {"deeplinkbutton", "loginbutton", "browserstate"} & set(kinds)
     states = [block for block in demo.blocks.values() if isinstance(block, gr.State)]
-    # The film; and the name of the task that the Audit page shows, which is nobody's.
-    assert [state.time_to_live for state in states] == [900, math.inf]
+    # The film; the table of the Batch page; and the name of the task that the Audit page shows, which is nobody's.
+    assert [state.time_to_live for state in states] == [900, 900, math.inf]
     held = Shelf().keep(make_report())
     states[0].delete_callback(held)
     assert held.report is None
@@ -330,9 +330,11 @@ def test_all_model_events_wait_in_one_queue(demo):
     # Two endpoints.
     assert len(asked) == (18 + 4 + 22 + 1 + 1) + (3 + 2 + 2 + 4 + 3 * 8) + (1 + 4 + 4 + 2 + 1) + 2
     assert {fn.concurrency_limit for fn in asked} == {1}
-    # The Audit page asks no model: it opens, and shows each model's outliers.
-    # A third endpoint names the models.
-    assert len(events) - len(asked) == 1 + 3 + 1
+    # The Audit page asks no model: it opens, and shows each model's outliers. Three files to take home, two of a batch.
+    # A third endpoint names the models. A batch has a queue of its own, so that it holds up nobody's film for longer
+    # than one of its own; and a stop.
+    assert len(events) - len(asked) == (1 + 3) + (3 + 2) + (1 + 1) + 1
+    assert {fn.concurrency_limit for fn in events if fn.concurrency_id in ("batch", "files")} == {1}
 
 
 def test_pictures_travel_losslessly(demo):

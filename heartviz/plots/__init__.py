@@ -11,6 +11,7 @@ from heartviz.plots.film import (
     plot_found,
     plot_overlay,
     plot_picture_seen,
+    plot_thumbnail,
 )
 from heartviz.plots.maps import (
     ModelMaps,
@@ -44,4 +45,5 @@ __all__ = [
     "plot_picture_seen",
     "plot_shares",
     "plot_strip",
+    "plot_thumbnail",
 ]

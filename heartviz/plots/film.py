@@ -45,6 +45,18 @@ def _plot_outlined(pixels: FloatImage, segmentation: Segmentation, cardiothoraci
     return _write(picture, labels)
 
 
+def plot_thumbnail(report: Report, side_px: int) -> RGB:
+    """A small picture of the film, its longer side this long, with heart and lungs outlined."""
+    height, width = report.radiograph.pixels.shape
+    scale = side_px / max(height, width)
+    picture = paint_gray(report.radiograph.pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    found = report.segmentation
+    outlines = ((found.right_lung_mask, RIGHT_LUNG_COLOUR), (found.left_lung_mask, LEFT_LUNG_COLOUR))
+    for mask, colour in (*outlines, (found.heart_mask, HEART_COLOUR)):
+        draw_outline(picture, mask, colour, thin=True)
+    return picture
+
+
 def plot_picture_seen(picture_seen: FloatImage, heart_mask: NDArray[np.bool_], cut: bool = False) -> RGB:
     """What a network was shown, laid back on the film, the heart outlined; hatched where nothing was shown.
 

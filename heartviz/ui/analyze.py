@@ -10,7 +10,7 @@ from heartviz import plots
 from heartviz.errors import RadiographError
 from heartviz.gallery import EXAMPLES, Example
 from heartviz.records import ARMS, GradientFor, Radiograph, Report
-from heartviz.ui import checks, maps, panels
+from heartviz.ui import checks, maps, panels, take_home
 from heartviz.ui.engine import Engine, Progress
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport, Shelf
@@ -145,6 +145,7 @@ def _add_panels(parts: dict[str, Any]) -> gr.Radio:
                         parts[f"answer_{arm}"] = gr.HTML()
         parts["answer_note"] = gr.HTML()
     maps.add_map_panels(parts)
+    take_home.add_panel(parts["held"])
     parts["fine_print"] = gr.HTML()
     return task
 

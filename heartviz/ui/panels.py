@@ -8,24 +8,7 @@ from heartviz import plots
 from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
 from heartviz.ui.engine import ModelCard
 from heartviz.ui.words import CLASS_NAMES, CONTROL_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
-from heartviz.words import METHOD_WORDS
-
-SEEN_CAPTIONS: Mapping[Arm, str] = {
-    "plain": "It is shown the chest, cut out around the lungs and stretched in contrast.",
-    "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
-    "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
-}
-
-
-def percent(ratio: float) -> str:
-    """A ratio as a percentage in words, never rounded to a certainty."""
-    if not math.isfinite(ratio):
-        return "not defined"
-    if 0.0 < ratio < 0.01:
-        return "< 1 %"
-    if 0.99 < ratio < 1.0:
-        return "> 99 %"
-    return f"{100 * ratio:.0f} %"
+from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, percent
 
 
 def empty_state() -> str:

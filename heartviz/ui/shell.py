@@ -10,6 +10,7 @@ from heartviz.ui.about import build_about_page
 from heartviz.ui.analyze import build_analyze_page
 from heartviz.ui.api import add_endpoints
 from heartviz.ui.audit import build_audit_page
+from heartviz.ui.batch import build_batch_page
 from heartviz.ui.engine import Engine
 from heartviz.ui.experiment import build_experiment_page
 from heartviz.ui.knobs import build_knobs_page
@@ -19,6 +20,7 @@ from heartviz.ui.shortcut import build_shortcut_page
 
 PAGES: tuple[tuple[str, Callable[[Engine, Session, gr.Tab], None]], ...] = (
     ("Analyze", build_analyze_page),
+    ("Batch", build_batch_page),
     ("Experiment", build_experiment_page),
     ("Turn the knobs", build_knobs_page),
     ("Shortcut", build_shortcut_page),

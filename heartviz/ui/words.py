@@ -1,19 +1,9 @@
 """Names and sentences that more than one page shows."""
 
-TASK_NAMES = {"congenital": "Congenital signs (simulated)", "heart_size": "Heart size"}
-TASK_NOTES = {
-    "congenital": "Learned from signs that were drawn into films of adults. No film of a patient with a congenital "
-    "heart defect was available, so these numbers say nothing about a real patient.",
-    "heart_size": "Learned from real films of adults. Enlarged means a cardiothoracic ratio above 0.50 "
-    "by hand-drawn outlines.",
-}
-CLASS_NAMES = {
-    "Normal": "Normal",
-    "VSD": "VSD, ventricular septal defect",
-    "ASD": "ASD, atrial septal defect",
-    "TOF": "TOF, tetralogy of Fallot",
-    "Enlarged": "Enlarged",
-}
+from heartviz.words import CLASS_NAMES as CLASS_NAMES
+from heartviz.words import TASK_NAMES as TASK_NAMES
+from heartviz.words import TASK_NOTES as TASK_NOTES
+
 GRADIENT_NAMES = {"picture_seen": "The picture the model sees", "film": "The original film"}
 GRADIENT_NOTE = (
     "For VGG+Mask, the gradient for the original film is 0.2 times smaller outside the heart by construction, "

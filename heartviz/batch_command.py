@@ -1,0 +1,138 @@
+"""`python -m heartviz batch SRC... --out DIR`: a table of many films, and what it shares with `analyze`."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from heartviz.records import TASK_CLASSES
+from heartviz.words import DEFAULT_METHOD, FILE_KINDS, METHOD_WORDS
+
+if TYPE_CHECKING:
+    from heartviz.batch import Outcome, Source
+
+LEDGER, CSV, INDEX = "done.jsonl", "results.csv", "index.html"
+
+
+def add_batch(commands) -> argparse.ArgumentParser:
+    """Adds the command's options."""
+    batch = commands.add_parser("batch", help="analyse many films: a table as CSV and HTML; goes on after a stop")
+    batch.add_argument("sources", nargs="+", type=Path, metavar="SRC", help="files, folders, ZIP archives")
+    batch.add_argument("--out", required=True, type=Path, metavar="DIR", help=f"gets {CSV}, {INDEX} and {LEDGER}")
+    add_question(batch)
+    add_also(batch)
+    batch.add_argument(
+        "--engine", choices=("here", "ray"), default="here", help="this process (default), or Ray Data actors"
+    )
+    batch.add_argument("--workers", type=_at_least_one, default=1, metavar="N", help="Ray actors, a core each")
+    batch.add_argument("--address", metavar="ADDR", help="Ray cluster; by default Ray is started on this computer")
+    batch.set_defaults(run=run_command)
+    return batch
+
+
+def add_question(command: argparse.ArgumentParser) -> None:
+    """Adds what is asked of the models."""
+    command.add_argument("--task", choices=list(TASK_CLASSES), default="congenital", help="task that the maps explain")
+    command.add_argument(
+        "--target-class", metavar="CLASS", help="class that the maps explain; default VGG+Mask's answer"
+    )
+    command.add_argument(
+        "--gradient-for",
+        choices=("picture_seen", "film"),
+        default="picture_seen",
+        help="picture the gradient is taken for: what the network sees, or the original film",
+    )
+    command.add_argument(
+        "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
+    )
+
+
+def add_also(command: argparse.ArgumentParser) -> None:
+    """Adds the choice of further files."""
+    told = "; ".join(f"{kind}: {words}" for kind, words in FILE_KINDS.items())
+    command.add_argument("--also", nargs="+", choices=list(FILE_KINDS), default=[], help=f"more of each film. {told}")
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Exit status: 0 when every film was accepted, 1 when some were not, 2 when nothing could start, 130 stopped."""
+    from heartviz.batch import Settings, list_sources, plan_batch, run_batch
+    from heartviz.batch.ledger import Ledger
+    from heartviz.batch.run import run_here
+    from heartviz.pipeline import analyze
+    from heartviz.weights import load_models
+
+    asked = {"task": options.task, "target_class": options.target_class}
+    asked |= {"gradient_for": options.gradient_for, "method": options.method}
+    settings = Settings(**asked, each=tuple(options.also))
+    sources = list_sources(options.sources, leave_out=options.out)
+    models = load_models(options.weights)
+    if options.engine == "ray":
+        from heartviz.batch.ray_engine import run_on_ray
+
+        engine = partial(
+            run_on_ray, settings=settings, weights=options.weights, workers=options.workers, address=options.address
+        )
+    else:
+        engine = partial(run_here, analyze_film=partial(analyze, models=models, **asked), each=settings.each)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(options.out / LEDGER)
+    except OSError as error:
+        print(f"heartviz: {options.out} can't be written ({error.strerror}): give another --out.", file=sys.stderr)
+        return 2
+    with ledger:
+        plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
+        outcomes = dict(plan.known)
+        before = sum(outcome.accepted for outcome in outcomes.values())
+        stopped = False
+        with tqdm(total=len(sources), initial=len(outcomes), unit="film") as bar:
+            if before:
+                bar.write(f"{before} films were analysed before: going on with the rest.", file=sys.stderr)
+            try:
+                for places, outcome in run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out)):
+                    outcomes |= dict.fromkeys(places, outcome)
+                    bar.update(len(places))
+            except KeyboardInterrupt:
+                stopped = True
+    return _finish(options.out, [source.name for source in sources], outcomes, models.sha256, stopped)
+
+
+def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str, str], stopped: bool) -> int:
+    """Writes the tables of what is there, tells of it, and gives the exit status."""
+    from heartviz.batch import make_index, write_csv
+
+    (out / CSV).write_text(write_csv(names, outcomes), encoding="utf-8", newline="")
+    (out / INDEX).write_text(make_index(outcomes, models, len(names)), encoding="utf-8")
+    bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
+    for place in bad:
+        print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)
+    print(f"{len(outcomes) - len(bad)} of {len(names)} films analysed: {out / CSV}, {out / INDEX}")
+    if stopped:
+        print("Stopped: the same command goes on from here.", file=sys.stderr)
+        return 130
+    return 1 if bad else 0
+
+
+def _keep_files(out: Path, films: "Sequence[Source]", outcome: "Outcome") -> None:
+    """Writes the files of one film to `films/NAME_HASH/` for each name that it has."""
+    for film in films:
+        for name, content in outcome.files.items():
+            folder = out / "films" / _folder_name(film.name, outcome.numbers["film_sha256"])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+
+
+def _folder_name(name: str, sha256: str) -> str:
+    """The stem in letters that every file system takes, and the start of the hash: the same film, the same folder."""
+    stem = PurePosixPath(name).stem[:60]
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem) + f"_{sha256[:8]}"
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 on")
+    return int(text)
