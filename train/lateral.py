@@ -60,8 +60,9 @@ class Mirrored(Sequence[Sample]):
         return 2 * len(self.samples)
 
     def __getitem__(self, index: int) -> Sample:
-        picture, masks = self.samples[index % len(self.samples)]
-        return (picture, masks) if index < len(self.samples) else (picture[:, ::-1], masks[..., ::-1])
+        mirrored = index >= len(self.samples)
+        picture, masks = self.samples[index - len(self.samples) if mirrored else index]
+        return (picture[:, ::-1], masks[..., ::-1]) if mirrored else (picture, masks)
 
 
 def make_network(models: Models) -> OnPictures:
