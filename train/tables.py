@@ -1,4 +1,4 @@
-"""The README's results as Markdown, from the JSON of train.evaluate and train.reproduce: `python -m train.tables`."""
+"""The results of README and docs/TABLES.md as Markdown, from the JSON that was measured: `python -m train.tables`."""
 
 import json
 from collections.abc import Sequence
