@@ -17,6 +17,7 @@ from heartviz.plots.film import (
 from heartviz.plots.maps import (
     ModelMaps,
     colour_stops,
+    describe_flat,
     plot_controls,
     plot_cue_trial,
     plot_layers,
@@ -35,6 +36,7 @@ __all__ = [
     "WIDTH_COLOUR",
     "ModelMaps",
     "colour_stops",
+    "describe_flat",
     "hex_colour",
     "plot_controls",
     "plot_cue_trial",

@@ -21,7 +21,7 @@ from heartviz.plots.canvas import (
     resize_seen,
 )
 from heartviz.plots.film import HEART_COLOUR
-from heartviz.records import ARMS, Arm, DimCurve, Explanation, FloatImage, Segmentation
+from heartviz.records import ARMS, Arm, Attribution, DimCurve, Explanation, FloatImage, Segmentation
 
 # The brightest colour stands for this percentile over all maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
@@ -155,10 +155,22 @@ def colour_stops(signed: bool = False, count: int = 9) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*table[round(step)]) for step in np.linspace(0, 255, count)]
 
 
+def describe_flat(attribution: Attribution) -> str:
+    """A sentence for a map that can't be shown, being constant or nowhere a number; empty for all others."""
+    seen = attribution.values[np.isfinite(attribution.values)]
+    if attribution.message:
+        return attribution.message
+    if seen.size == 0:
+        return "This map holds no number anywhere: nothing can be shown."
+    if float(seen.max()) == float(seen.min()):
+        return f"This map is flat (every pixel is {float(seen.max()):g}): no pixel matters more than another."
+    return ""
+
+
 def _common_scale(explanation: Explanation) -> tuple[float, bool, dict[Arm, str], dict[Arm, FloatImage]]:
     """The number of the brightest colour, whether any map is signed, why a map is flat, the others' strengths."""
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
-    flat = {arm: words for arm in ARMS if (words := explanation.attributions[arm].message or _describe_flat(maps[arm]))}
+    flat = {arm: words for arm in ARMS if (words := describe_flat(explanation.attributions[arm]))}
     strengths = {arm: _strengths(maps[arm]) for arm in ARMS if arm not in flat}
     signed = any((maps[arm] < 0).any() for arm in strengths)
     scale_max = float("nan")
@@ -173,15 +185,6 @@ def _strengths(values: FloatImage) -> FloatImage:
     step = max(1, max(values.shape) // DISPLAY_SIDES_PX[1])
     thinned = np.abs(values[::step, ::step])
     return thinned[np.isfinite(thinned)]
-
-
-def _describe_flat(values: FloatImage) -> str:
-    seen = values[np.isfinite(values)]
-    if seen.size == 0:
-        return "This map holds no number anywhere: nothing can be shown."
-    if float(seen.max()) == float(seen.min()):
-        return f"This map is flat (every pixel is {float(seen.max()):g}): no pixel matters more than another."
-    return ""
 
 
 def _paint_map(image: FloatImage, scale_max: float, signed: bool, size: tuple[int, int]) -> RGB:

@@ -6,7 +6,7 @@
 from html import escape
 
 from heartviz import plots
-from heartviz.records import ARMS, Report
+from heartviz.records import ARMS, Arm, Report
 from heartviz.ui import panels
 from heartviz.ui.fleeting import png_address
 
@@ -27,8 +27,7 @@ def show_viewer(report: Report) -> str:
     height, width = film.shape[:2]
     maps = "".join(_layer(overlays[arm], panels.map_alt(report.explanation, arm), "map", arm) for arm in ARMS)
     captions = "".join(
-        f'<p class="hv-caption" data-shown="map" data-model="{arm}" hidden>'
-        f"{escape(panels.map_alt(report.explanation, arm))}</p>"
+        f'<p class="hv-caption" data-shown="map" data-model="{arm}" hidden>{escape(_caption(report, arm))}</p>'
         for arm in ARMS
     )
     return (
@@ -43,6 +42,11 @@ def show_viewer(report: Report) -> str:
         f"{_layer(plots.plot_outlines(report), '', 'outlines')}{maps}</div></div>"
         f'<figcaption>{_controls()}{captions}<p class="hv-fine" id="hv-viewer-keys">{_KEYS}</p></figcaption></figure>'
     )
+
+
+def _caption(report: Report, arm: Arm) -> str:
+    flat = plots.describe_flat(report.explanation.attributions[arm])
+    return f"{panels.map_alt(report.explanation, arm)} {flat or 'Clear is zero, and what the model was not shown.'}"
 
 
 def _layer(picture: plots.RGBA, alt: str, shown: str, model: str = "") -> str:
@@ -61,7 +65,7 @@ def _controls() -> str:
     return (
         f'<div class="hv-tools">{_choice("shown", "What is shown", _SHOWN, "outlines")}'
         f'{_button("out", "−", "Zoom out")}<output data-is="zoom" aria-label="Zoom">100 %</output>'
-        f"{_button('in', '+', 'Zoom in')}{_button('reset', 'Whole film')}"
+        f"{_button('in', '+', 'Zoom in')}{_button('reset', 'Fit', 'Show the whole film')}"
         f"{_button('full', 'Full screen', pressed=True)}</div>"
         '<div class="hv-tools" data-shown="map" hidden>'
         f"{_choice('model', 'Map of', {arm: plots.ARM_NAMES[arm] for arm in ARMS}, 'mask')}</div>"
