@@ -1,6 +1,9 @@
 () => {
-  // Moves the viewer of the Analyze page. Its HTML comes anew with every answer, so all is listened for on the document.
-  const START = { shown: "outlines", model: "mask", window: 256, level: 128, opacity: 100, invert: false, zoom: 1, x: 0, y: 0 };
+  // Moves the viewer of the Analyze page. Its HTML comes anew with every answer, so all is listened for
+  // on the document.
+  const START = {
+    shown: "outlines", model: "mask", window: 256, level: 128, opacity: 100, invert: false, zoom: 1, x: 0, y: 0,
+  };
   const MOST = 12, STEP = 1.25, MOVE = 8;
   let state = { ...START }, adopted = null, film = null, drag = null;
   const fingers = new Map();
@@ -45,7 +48,8 @@
   };
 
   const zoomTo = (figure, zoom, at) => {
-    const box = figure.querySelector(".hv-stage").getBoundingClientRect(), seen = figure.querySelector(".hv-view").getBoundingClientRect();
+    const box = figure.querySelector(".hv-stage").getBoundingClientRect();
+    const seen = figure.querySelector(".hv-view").getBoundingClientRect();
     const [left, top] = at ?? [seen.left + seen.width / 2, seen.top + seen.height / 2];
     zoom = within(1, zoom, MOST);
     state.x += ((left - box.left) / box.width) * 100 * (state.zoom - zoom);
@@ -141,12 +145,14 @@
   }, { passive: false });
 
   // Other maps of the same film keep how it is looked at; another film starts afresh, and none leaves nothing behind.
-  new MutationObserver(() => {
+  // Gradio writes an answer into the elements that are there, which sets them back: a new picture or its words tell so.
+  new MutationObserver((changes) => {
     const figure = document.querySelector(".hv-viewer");
-    if (figure === adopted) return;
-    const shown = figure?.querySelector(".hv-film").src ?? null;
+    const written = changes.some((change) => change.type === "attributes" && figure?.contains(change.target));
+    if (figure === adopted && !written) return;
+    const shown = figure?.querySelector(".hv-film")?.src ?? null;
     if (shown !== film) { state = { ...START }; fingers.clear(); }
     [adopted, film] = [figure, shown];
     if (figure) draw(figure);
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["src", "alt"] });
 }
