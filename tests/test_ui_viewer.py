@@ -71,9 +71,11 @@ def test_pictures_tell_their_numbers_and_only_the_outlines_are_shown_at_first(re
         assert "hidden" in image
 
 
-def test_every_control_has_a_name_and_the_film_can_be_reached(elements):
-    html_labels = len(elements.of("label"))
-    assert html_labels == len(elements.of("input")) == 3 + 3 + 3  # what is shown, whose map, sliders
+def test_every_control_has_a_name_and_the_film_can_be_reached(report, elements):
+    assert len(elements.of("input")) == 3 + 3 + 3  # what is shown, whose map, sliders
+    # An output would take its label's name in place of the slider.
+    labels = re.findall("<label>(.*?)</label>", show_viewer(report))
+    assert [("<input" in label, "<output" in label) for label in labels] == 9 * [(True, False)]
     assert {button["data-do"] for button in elements.of("button")} == {
         "out", "in", "reset", "full", "window", "invert"
     }  # fmt: skip

@@ -65,7 +65,7 @@ def _controls() -> str:
     return (
         f'<div class="hv-tools">{_choice("shown", "What is shown", _SHOWN, "outlines")}'
         f'{_button("out", "−", "Zoom out")}<output data-is="zoom" aria-label="Zoom">100 %</output>'
-        f"{_button('in', '+', 'Zoom in')}{_button('reset', 'Fit', 'Show the whole film')}"
+        f"{_button('in', '+', 'Zoom in')}{_button('reset', 'Fit', 'Fit: the whole film')}"
         f"{_button('full', 'Full screen', pressed=True)}</div>"
         '<div class="hv-tools" data-shown="map" hidden>'
         f"{_choice('model', 'Map of', {arm: plots.ARM_NAMES[arm] for arm in ARMS}, 'mask')}</div>"
@@ -87,8 +87,8 @@ def _choice(name: str, label: str, choices: dict[str, str], chosen: str) -> str:
 
 def _slider(name: str, label: str, lowest: int, highest: int, value: int, unit: str = "") -> str:
     return (
-        f'<label><span>{label} <output data-is="{name}">{value}{unit}</output></span><input type="range" '
-        f'data-set="{name}" data-unit="{unit}" min="{lowest}" max="{highest}" value="{value}"></label>'
+        f'<label><span>{label} <span data-is="{name}">{value}{unit}</span></span><input type="range" '
+        f'data-set="{name}" min="{lowest}" max="{highest}" value="{value}"></label>'
     )
 
 
