@@ -64,8 +64,8 @@ def _controls() -> str:
     window, level = PRESETS[first]
     return (
         f'<div class="hv-tools">{_choice("shown", "What is shown", _SHOWN, "outlines")}'
-        f'{_button("out", "−", "Zoom out")}<output data-is="zoom" aria-label="Zoom">100 %</output>'
-        f"{_button('in', '+', 'Zoom in')}{_button('reset', 'Fit', 'Fit: the whole film')}"
+        f'<span class="hv-zoom">{_button("out", "−", "Zoom out")}<output data-is="zoom" aria-label="Zoom">100 %</output>'
+        f"{_button('in', '+', 'Zoom in')}</span>{_button('reset', 'Fit', 'Fit: the whole film')}"
         f"{_button('full', 'Full screen', pressed=True)}</div>"
         '<div class="hv-tools" data-shown="map" hidden>'
         f"{_choice('model', 'Map of', {arm: plots.ARM_NAMES[arm] for arm in ARMS}, 'mask')}</div>"
