@@ -64,7 +64,8 @@ def _controls() -> str:
     window, level = PRESETS[first]
     return (
         f'<div class="hv-tools">{_choice("shown", "What is shown", _SHOWN, "outlines")}'
-        f'<span class="hv-zoom">{_button("out", "−", "Zoom out")}<output data-is="zoom" aria-label="Zoom">100 %</output>'
+        f'<span class="hv-zoom">{_button("out", "−", "Zoom out")}'
+        '<output data-is="zoom" aria-label="Zoom">100 %</output>'
         f"{_button('in', '+', 'Zoom in')}</span>{_button('reset', 'Fit', 'Fit: the whole film')}"
         f"{_button('full', 'Full screen', pressed=True)}</div>"
         '<div class="hv-tools" data-shown="map" hidden>'
