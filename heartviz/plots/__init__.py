@@ -1,6 +1,6 @@
 """Pictures (uint8 RGB) and plotly figures of what the records hold; no result is computed here."""
 
-from heartviz.plots.canvas import hex_colour
+from heartviz.plots.canvas import RGBA, hex_colour
 from heartviz.plots.figures import ARM_NAMES, REGION_NAMES, plot_deletion, plot_dim_curve, plot_shares
 from heartviz.plots.film import (
     HEART_COLOUR,
@@ -9,6 +9,7 @@ from heartviz.plots.film import (
     WIDTH_COLOUR,
     plot_film,
     plot_found,
+    plot_outlines,
     plot_overlay,
     plot_picture_seen,
     plot_thumbnail,
@@ -16,9 +17,11 @@ from heartviz.plots.film import (
 from heartviz.plots.maps import (
     ModelMaps,
     colour_stops,
+    describe_flat,
     plot_controls,
     plot_cue_trial,
     plot_layers,
+    plot_map_overlays,
     plot_model_maps,
     plot_strip,
 )
@@ -28,10 +31,12 @@ __all__ = [
     "HEART_COLOUR",
     "LEFT_LUNG_COLOUR",
     "REGION_NAMES",
+    "RGBA",
     "RIGHT_LUNG_COLOUR",
     "WIDTH_COLOUR",
     "ModelMaps",
     "colour_stops",
+    "describe_flat",
     "hex_colour",
     "plot_controls",
     "plot_cue_trial",
@@ -40,7 +45,9 @@ __all__ = [
     "plot_film",
     "plot_found",
     "plot_layers",
+    "plot_map_overlays",
     "plot_model_maps",
+    "plot_outlines",
     "plot_overlay",
     "plot_picture_seen",
     "plot_shares",

@@ -8,6 +8,7 @@ from heartviz.masks import mask_contour
 from heartviz.records import FloatImage
 
 RGB = NDArray[np.uint8]
+RGBA = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 # Pictures are shown with their longest side between these, whatever the film's size.

@@ -12,6 +12,7 @@ from heartviz.live_head import CueTrial
 from heartviz.plots.canvas import (
     DISPLAY_SIDES_PX,
     RGB,
+    RGBA,
     Colour,
     display_size,
     draw_outline,
@@ -20,7 +21,7 @@ from heartviz.plots.canvas import (
     resize_seen,
 )
 from heartviz.plots.film import HEART_COLOUR
-from heartviz.records import ARMS, Arm, DimCurve, Explanation, FloatImage, Segmentation
+from heartviz.records import ARMS, Arm, Attribution, DimCurve, Explanation, FloatImage, Segmentation
 
 # The brightest colour stands for this percentile over all maps, so that single pixels do not set the scale.
 SCALE_PERCENTILE = 99.5
@@ -57,13 +58,7 @@ def plot_model_maps(
     all are drawn on a diverging scale symmetric about 0.
     """
     maps = {arm: explanation.attributions[arm].values for arm in ARMS}
-    flat = {arm: words for arm in ARMS if (words := explanation.attributions[arm].message or _describe_flat(maps[arm]))}
-    strengths = {arm: _strengths(maps[arm]) for arm in ARMS if arm not in flat}
-    signed = any((maps[arm] < 0).any() for arm in strengths)
-    scale_max = float("nan")
-    if strengths:
-        together = np.concatenate(list(strengths.values()))
-        scale_max = float(np.percentile(together, SCALE_PERCENTILE)) or float(together.max())
+    scale_max, signed, flat, strengths = _common_scale(explanation)
     pictures, peak_ratio = {}, {}
     for arm in ARMS:
         values = np.full_like(maps[arm], np.nan) if arm in flat else maps[arm]
@@ -74,6 +69,24 @@ def plot_model_maps(
         if arm in strengths:
             peak_ratio[arm] = float(np.percentile(strengths[arm], SCALE_PERCENTILE)) / scale_max
     return ModelMaps(pictures, scale_max, flat, peak_ratio, signed)
+
+
+def plot_map_overlays(explanation: Explanation) -> dict[Arm, RGBA]:
+    """Every model's map to lay over the film, half as large as the film is shown, on `plot_model_maps`' scale.
+
+    A pixel is as opaque as its number is strong: clear at 0, where nothing was seen, and all over a flat map.
+    """
+    scale_max, signed, flat, _ = _common_scale(explanation)
+    pictures = {}
+    for arm in ARMS:
+        values = explanation.attributions[arm].values
+        height, width = display_size(values.shape)
+        size = (height // 2, width // 2)
+        shown, seen = resize_seen(values, size)
+        strong = np.zeros(size) if arm in flat else np.clip(np.abs(shown) / scale_max, 0.0, 1.0) * seen
+        alpha = np.round(strong * 255.0).astype(np.uint8)[..., None]
+        pictures[arm] = np.concatenate([_paint_map(values, scale_max, signed, size), alpha], axis=2)
+    return pictures
 
 
 def plot_controls(explanation: Explanation, arm: Arm, segmentation: Segmentation) -> dict[str, RGB]:
@@ -142,20 +155,36 @@ def colour_stops(signed: bool = False, count: int = 9) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*table[round(step)]) for step in np.linspace(0, 255, count)]
 
 
-def _strengths(values: FloatImage) -> FloatImage:
-    """The map's absolute numbers, (n,); of a film larger than the display every second, third, ... row and column."""
-    step = max(1, max(values.shape) // DISPLAY_SIDES_PX[1])
-    thinned = np.abs(values[::step, ::step])
-    return thinned[np.isfinite(thinned)]
-
-
-def _describe_flat(values: FloatImage) -> str:
-    seen = values[np.isfinite(values)]
+def describe_flat(attribution: Attribution) -> str:
+    """A sentence for a map that can't be shown, being constant or nowhere a number; empty for all others."""
+    seen = attribution.values[np.isfinite(attribution.values)]
+    if attribution.message:
+        return attribution.message
     if seen.size == 0:
         return "This map holds no number anywhere: nothing can be shown."
     if float(seen.max()) == float(seen.min()):
         return f"This map is flat (every pixel is {float(seen.max()):g}): no pixel matters more than another."
     return ""
+
+
+def _common_scale(explanation: Explanation) -> tuple[float, bool, dict[Arm, str], dict[Arm, FloatImage]]:
+    """The number of the brightest colour, whether any map is signed, why a map is flat, the others' strengths."""
+    maps = {arm: explanation.attributions[arm].values for arm in ARMS}
+    flat = {arm: words for arm in ARMS if (words := describe_flat(explanation.attributions[arm]))}
+    strengths = {arm: _strengths(maps[arm]) for arm in ARMS if arm not in flat}
+    signed = any((maps[arm] < 0).any() for arm in strengths)
+    scale_max = float("nan")
+    if strengths:
+        together = np.concatenate(list(strengths.values()))
+        scale_max = float(np.percentile(together, SCALE_PERCENTILE)) or float(together.max())
+    return scale_max, signed, flat, strengths
+
+
+def _strengths(values: FloatImage) -> FloatImage:
+    """The map's absolute numbers, (n,); of a film larger than the display every second, third, ... row and column."""
+    step = max(1, max(values.shape) // DISPLAY_SIDES_PX[1])
+    thinned = np.abs(values[::step, ::step])
+    return thinned[np.isfinite(thinned)]
 
 
 def _paint_map(image: FloatImage, scale_max: float, signed: bool, size: tuple[int, int]) -> RGB:

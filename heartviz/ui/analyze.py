@@ -17,12 +17,13 @@ from heartviz.ui.held import HeldReport, Shelf
 from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
 from heartviz.ui.upload import take_upload
+from heartviz.ui.viewer import show_viewer
 from heartviz.ui.words import TASK_NAMES
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
-_PICTURES = ("overlay", *(f"seen_{arm}" for arm in ARMS))
-_WORDS = ("headline", "ratio", *(f"answer_{arm}" for arm in ARMS), "answer_note", "fine_print")
+_PICTURES = tuple(f"seen_{arm}" for arm in ARMS)
+_WORDS = ("headline", "overlay", "ratio", *(f"answer_{arm}" for arm in ARMS), "answer_note", "fine_print")
 _SHOWN = (*_PICTURES, *_WORDS, *maps.SHOWN)
 _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
   const shown = document.querySelector('#hv-results .hv-headline');
@@ -86,7 +87,7 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         "empty": gr.update(visible=False),
         "results": gr.update(visible=True),
         "headline": panels.headline(report),
-        "overlay": gr.update(value=plots.plot_overlay(report), alt_text=panels.overlay_alt(report)),
+        "overlay": show_viewer(report),
         "ratio": panels.ratio_panel(report),
         "answer_note": panels.answer_note(task),
         "fine_print": panels.fine_print(report, engine.describe()),
@@ -130,7 +131,7 @@ def _add_panels(parts: dict[str, Any]) -> gr.Radio:
         gr.HTML("<h2>1. The film, measured</h2>")
         with gr.Row():
             with gr.Column(scale=3, min_width=280):
-                parts["overlay"] = add_image()
+                parts["overlay"] = gr.HTML()
             with gr.Column(scale=2, min_width=280):
                 parts["ratio"] = gr.HTML()
     with gr.Column(elem_classes="hv-panel"):

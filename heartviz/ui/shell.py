@@ -84,12 +84,18 @@ def build_theme() -> gr.themes.Base:
     return theme.set(**_COLOURS, **{f"{name}_dark": colour for name, colour in _COLOURS.items()})
 
 
+def _join_scripts(*names: str) -> str:
+    """One function for the browser that runs the function of each file once, when the page opens."""
+    scripts = (Path(__file__).with_name(name).read_text(encoding="utf-8").strip() for name in names)
+    return "() => {\n" + "\n".join(f"({script})();" for script in scripts) + "\n}"
+
+
 # What launch() needs so that no film is kept, counted or sent anywhere.
 LAUNCH_OPTIONS = MappingProxyType(
     {
         "theme": build_theme(),
         "css_paths": [Path(__file__).with_name("style.css")],
-        "js": Path(__file__).with_name("waiting.js").read_text(encoding="utf-8"),
+        "js": _join_scripts("waiting.js", "viewer.js"),
         "share": False,
         "run_history": False,
         "enable_monitoring": False,
