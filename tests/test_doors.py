@@ -1,12 +1,17 @@
 """What stands before the pages, asked one request at a time: limits, closed addresses, the full queue, who is here."""
 
 import asyncio
+import json
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
+from gradio import processing_utils
 
-from heartviz.ui.doors import ASK, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors
+from heartviz.errors import RadiographError
+from heartviz.ui.doors import ASK, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors, _session_of, open_doors
 from heartviz.ui.leaving import Guests
+from heartviz.ui.upload import take_upload
 from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, words_when_full
 
 
@@ -15,8 +20,17 @@ def make_demo(waiting: int = 0, running: int = 0, most: int = 3, seconds: float 
     times = {} if seconds is None else {"analyze": SimpleNamespace(count=2, avg_time=seconds)}
     queue = SimpleNamespace(queue=[SimpleNamespace(fn="analyze")] * waiting, current_concurrency=running)
     queues = {"model": queue} if waiting or running else {}
-    events = SimpleNamespace(event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most)
-    return SimpleNamespace(_queue=events)
+    return SimpleNamespace(_queue=Events(queues, times, most))
+
+
+class Events(SimpleNamespace):
+    """Gradio's queue of queues as far as it is asked."""
+
+    def __init__(self, queues, times, most):
+        super().__init__(event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most)
+
+    def __len__(self):
+        return sum(len(queue.queue) for queue in self.event_queue_per_concurrency_id.values())
 
 
 @pytest.fixture
@@ -94,3 +108,40 @@ def test_connections_and_files_belong_to_their_session(guests, tmp_path):
     knock(guests, f"{HEARTBEAT}s1")
     assert len(guests) == 0
     assert set(guests._left) == {"s1"}
+
+
+def test_a_length_that_is_not_the_one_sent_is_refused(guests):
+    headers = [*length(10), (b"transfer-encoding", b"chunked")]
+    assert knock(guests, ASK, "POST", headers)[0] == 411
+
+
+def test_an_address_without_a_path_has_the_small_limit(guests):
+    assert knock(guests, "http://elsewhere/x", "POST", length(LARGEST["/"] + 1))[0] == 413
+
+
+def test_a_film_that_two_people_uploaded_is_there_for_both(guests, tmp_path):
+    film = tmp_path / "hash" / "film.png"
+    film.parent.mkdir()
+    film.write_bytes(b"film")
+    answer = json.dumps([str(film)]).encode()
+    for _ in range(2):
+        assert knock(guests, UPLOAD, "POST", length(4), answer=answer)[0] == 200
+    assert take_upload(film) == b"film"
+    assert take_upload(film) == b"film"
+    assert not film.parent.exists()
+    with pytest.raises(RadiographError, match="Upload the film again"):
+        take_upload(film)
+
+
+@pytest.mark.parametrize("space", ["", " "])
+def test_the_session_of_a_question_is_read_however_it_is_spaced(space):
+    assert _session_of(f'{{"data":[],"session_hash":{space}"abc"}}'.encode()) == "abc"
+    assert _session_of(b"{}") == ""
+
+
+def test_no_address_is_fetched(monkeypatch):
+    fetch = processing_utils.async_ssrf_protected_download
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", fetch)
+    open_doors(make_demo(), lambda: {})
+    with pytest.raises(gr.Error, match="not from another address"):
+        asyncio.run(processing_utils.async_ssrf_protected_download("http://127.0.0.1:9/film.png", cache_dir="x"))

@@ -95,3 +95,41 @@ def test_a_program_without_a_connection_leaves_after_its_question(tmp_path, gues
     guests.sweep()
     assert forgotten == ["program"]
     assert not film.exists()
+
+
+@pytest.mark.parametrize("named", ["//{outside}", "/../{name}", "/hash/../../{name}", "/hash/..", "/../.."])
+def test_no_message_can_name_a_file_outside(tmp_path, forgotten, named):
+    folder, outside = tmp_path / "uploads", tmp_path / "mine.txt"
+    (folder / "hash").mkdir(parents=True)
+    outside.write_text("mine")
+    guests = Guests(folder, forgotten.append, forget_after_s=0.0)
+    address = str(folder) + named.format(outside=str(outside).lstrip("/"), name=outside.name)
+    guests.note_files("a", b'{"path":"' + address.encode() + b'"}')
+    guests.sweep()
+    assert outside.read_text() == "mine"
+
+
+def test_a_name_that_is_a_folder_or_too_long_does_not_stop_the_sweep(tmp_path, forgotten):
+    guests = Guests(tmp_path, forgotten.append, forget_after_s=0.0)
+    film = put_film(tmp_path, "film", age_s=LONGEST_S + 1)
+    (tmp_path / "a" / "folder" / "within").mkdir(parents=True)
+    for name in ("a/folder", "a/" + 300 * "x"):
+        guests.note_files("a", b'"' + str(tmp_path / name).encode() + b'"')
+    guests.sweep()
+    assert forgotten == ["a"]
+    assert not film.exists()
+
+
+def test_one_that_cannot_be_forgotten_does_not_keep_the_others(tmp_path):
+    asked = []
+
+    def forget(session):
+        asked.append(session)
+        raise RuntimeError("changed while it was walked")
+
+    guests = Guests(tmp_path, forget, forget_after_s=0.0)
+    for session in ("a", "b"):
+        guests.arrive(session)
+        guests.leave(session)
+    guests.sweep()
+    assert asked == ["a", "b"]

@@ -171,8 +171,7 @@ def _wire(
         *chosen: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Shown:
-        content = take_upload(Path(path))
-        yield from on_film(lambda: engine.load(content), held, chosen, progress)
+        yield from on_film(lambda: engine.load(take_upload(Path(path))), held, chosen, progress)
 
     def on_example(example: Example) -> Callable[..., Shown]:
         def show_example(

@@ -1,15 +1,18 @@
 """What stands before the pages: limits, closed addresses, who is here, and the health and version addresses."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import anyio.to_thread
 import gradio as gr
+from gradio import processing_utils
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,8 +20,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from heartviz.logbook import tell
+from heartviz.logbook import tell, tell_fault
 from heartviz.ui.leaving import FORGET_AFTER_S, Guests
+from heartviz.ui.upload import expect_uploads
 from heartviz.ui.waiting import describe_queue, is_full, words_when_full
 
 UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
@@ -28,6 +32,7 @@ ANSWER, HEARTBEAT = "/gradio_api/queue/data", "/gradio_api/heartbeat/"
 LARGEST = {UPLOAD: 200_000_000, MCP: 56_000_000, "/": 2_000_000}
 # Gradio's doors that heartviz does not use: they keep what a page shows, fetch other sites, or count visitors.
 _UNUSED = ("deep_link", "process_recording", "proxy=", "run-history", "stream", "vibe")
+LONGEST_ANSWER_S = 600.0  # A program that asks waits no longer for its answer.
 CLOSED = ("/monitoring", *(f"/gradio_api/{name}" for name in _UNUSED))
 
 
@@ -63,9 +68,10 @@ class Doors:
             return None
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        if not length.isdigit():
+        # With both, the length that is told is not the one that is sent.
+        if not length.isdigit() or b"transfer-encoding" in headers:
             return 411, "The request does not say how long it is. Send it with a Content-Length."
-        largest = next(most for start, most in LARGEST.items() if path.startswith(start))
+        largest = next((most for start, most in LARGEST.items() if path.startswith(start)), LARGEST["/"])
         if int(length) > largest:
             return (
                 413,
@@ -91,7 +97,7 @@ class Doors:
         return note
 
     async def _take(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        start, status, question = time.perf_counter(), 0, b""
+        start, status, question, answer = time.perf_counter(), 0, b"", b""
 
         async def read() -> Message:
             nonlocal question
@@ -101,8 +107,12 @@ class Doors:
             return message
 
         async def see(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answer
             status = message.get("status", status)
+            if path == UPLOAD:
+                answer += message.get("body", b"")
+                if status == 200 and not message.get("more_body") and answer:
+                    expect_uploads(answer)
             await send(message)
 
         await self._app(scope, read, see)
@@ -114,8 +124,12 @@ class Doors:
 
 
 def _session_of(question: bytes) -> str:
-    _, _, rest = question.partition(b'"session_hash":"')
-    return rest.partition(b'"')[0].decode(errors="replace")
+    found = re.search(rb'"session_hash"\s*:\s*"([^"]*)"', question)
+    return found.group(1).decode(errors="replace") if found else ""
+
+
+async def _fetch_nothing(*_: object, **__: object) -> str:
+    raise gr.Error("A film is taken as an upload or within the question, not from another address.", duration=None)
 
 
 def open_doors(
@@ -137,7 +151,16 @@ def open_doors(
         demo._queue.pending_messages_per_session.pop(session, None)
         tell("left")
 
+    def forget_programs() -> None:
+        # A program's question is a session without a page: Gradio would keep what it was told.
+        holder, now = demo.app.state_holder, datetime.now()
+        for session, used in list(holder.time_last_used.items()):
+            if not guests.is_here(session) and (now - used).total_seconds() > max(forget_after_s, LONGEST_ANSWER_S):
+                forget(session)
+
     guests = Guests(Path(get_upload_folder()), forget, forget_after_s)
+    # Gradio would fetch a film from any address that a question names, of any size.
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
 
     async def health(request: Request) -> JSONResponse:
         told = version()
@@ -153,7 +176,11 @@ def open_doors(
         async def sweep() -> None:
             while True:
                 await asyncio.sleep(min(5.0, forget_after_s / 2))
-                await anyio.to_thread.run_sync(guests.sweep)
+                for tidy in (guests.sweep, forget_programs):
+                    try:
+                        await anyio.to_thread.run_sync(tidy)
+                    except Exception as error:
+                        tell_fault(error)
 
         task = asyncio.create_task(sweep())
         try:

@@ -8,7 +8,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from heartviz.logbook import tell_fault
 
 FORGET_AFTER_S = 60.0  # After a page has closed: a connection that breaks for less than this keeps its film.
 UNOWNED_TIMES = 5  # A file that no open page or client has named goes after so many times that.
@@ -31,8 +34,9 @@ class Guests:
         self._left: dict[str, float] = {}
         self._files: dict[str, set[Path]] = {}
         self._lock = threading.Lock()
-        self._kept = set(folder.rglob("*"))
-        self._a_file = re.compile(re.escape(str(folder)).encode() + rb'/([^"\\\r\n]+)')
+        self._kept = _list_all(folder)
+        # A film lies at HASH/NAME, nowhere else: what a person sends must not name another file.
+        self._a_file = re.compile(re.escape(str(folder)).encode() + rb'/([^/"\\\r\n\0]+)/([^/"\\\r\n\0]+)')
 
     def __len__(self) -> int:
         return len(self._here)
@@ -42,6 +46,10 @@ class Guests:
         with self._lock:
             self._here[session] = self._here.get(session, 0) + 1
             self._left.pop(session, None)
+
+    def is_here(self, session: str) -> bool:
+        """Whether a connection of this session is open."""
+        return session in self._here
 
     def leave(self, session: str) -> None:
         """A connection of this session has ended; the last one starts the clock."""
@@ -53,7 +61,8 @@ class Guests:
 
     def note_files(self, session: str, message: bytes) -> None:
         """The files that a message of this session names are the session's."""
-        found = {self._folder / match.decode(errors="replace") for match in self._a_file.findall(message)}
+        named = (tuple(part.decode(errors="replace") for part in match) for match in self._a_file.findall(message))
+        found = {self._folder / hashed / name for hashed, name in named if not {".", ".."} & {hashed, name}}
         if found:
             with self._lock:
                 self._files.setdefault(session, set()).update(found)
@@ -69,13 +78,16 @@ class Guests:
             owned = {path for paths in self._files.values() for path in paths}
             for session in gone:
                 del self._left[session]
-        for session in gone:
-            self._forget(session)
         _delete(theirs - owned)
+        for session in gone:
+            try:
+                self._forget(session)
+            except Exception as error:  # One that can't be forgotten must not keep the others.
+                tell_fault(error)
         self._sweep_folder(owned)
 
     def _sweep_folder(self, owned: set[Path]) -> None:
-        for path in sorted(set(self._folder.rglob("*")) - self._kept, reverse=True):
+        for path in sorted(_list_all(self._folder) - self._kept, reverse=True):
             age_s = _age_s(path)
             if path.is_dir():
                 # Its name is the hash of the film that lay in it. A new one is about to be filled.
@@ -97,6 +109,11 @@ def leave_nothing(folder: str) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
+def _list_all(folder: Path) -> set[Path]:
+    """Files and folders under the folder; what goes while it is looked through is left out."""
+    return {Path(root, name) for root, folders, files in os.walk(folder) for name in (*folders, *files)}
+
+
 def _age_s(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime
@@ -106,12 +123,11 @@ def _age_s(path: Path) -> float:
 
 def _delete(paths: Iterable[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            path.unlink(missing_ok=True)
         _remove_empty(path.parent)
 
 
 def _remove_empty(folder: Path) -> None:
-    try:
+    with suppress(OSError, ValueError):
         folder.rmdir()
-    except OSError:
-        return
