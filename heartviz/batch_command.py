@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ def add_also(command: argparse.ArgumentParser) -> None:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Exit status: 0 when every film was accepted, 1 when some were not, 2 when nothing could start, 130 stopped."""
+    """Exit status: 0 every film was accepted, 1 some were not, 2 it could not start or go on, 130 stopped."""
     from heartviz.batch import Settings, list_sources, plan_batch, run_batch
     from heartviz.batch.ledger import Ledger
     from heartviz.batch.run import run_here
@@ -68,7 +68,11 @@ def run_command(options: argparse.Namespace) -> int:
     asked = {"task": options.task, "target_class": options.target_class}
     asked |= {"gradient_for": options.gradient_for, "method": options.method}
     settings = Settings(**asked, each=tuple(options.also))
-    sources = list_sources(options.sources, leave_out=options.out)
+    try:
+        sources = list_sources(options.sources, leave_out=options.out)
+    except OSError as error:
+        print(f"heartviz: {error.filename} can't be read ({error.strerror or error}).", file=sys.stderr)
+        return 2
     models = load_models(options.weights)
     if options.engine == "ray":
         from heartviz.batch.ray_engine import run_on_ray
@@ -80,33 +84,44 @@ def run_command(options: argparse.Namespace) -> int:
         engine = partial(run_here, analyze_film=partial(analyze, models=models, **asked), each=settings.each)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(options.out / LEDGER)
+        with Ledger(options.out / LEDGER) as ledger:
+            plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
+            running = run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out))
+            return _run(options.out, [source.name for source in sources], dict(plan.known), running, models.sha256)
     except OSError as error:
-        print(f"heartviz: {options.out} can't be written ({error.strerror}): give another --out.", file=sys.stderr)
+        reason = error.strerror or error
+        print(
+            f"heartviz: {options.out} can't be written ({reason}): make room, or give another --out.", file=sys.stderr
+        )
         return 2
-    with ledger:
-        plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
-        outcomes = dict(plan.known)
-        before = sum(outcome.accepted for outcome in outcomes.values())
-        stopped = False
-        with tqdm(total=len(sources), initial=len(outcomes), unit="film") as bar:
+
+
+def _run(out: Path, names: list[str], outcomes: dict, running: Iterable, models: Mapping[str, str]) -> int:
+    """The exit status of what is running; the tables are written however it ends."""
+    before = sum(outcome.accepted for outcome in outcomes.values())
+    stopped = False
+    try:
+        with tqdm(total=len(names), initial=len(outcomes), unit="film") as bar:
             if before:
                 bar.write(f"{before} films were analysed before: going on with the rest.", file=sys.stderr)
-            try:
-                for places, outcome in run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out)):
-                    outcomes |= dict.fromkeys(places, outcome)
-                    bar.update(len(places))
-            except KeyboardInterrupt:
-                stopped = True
-    return _finish(options.out, [source.name for source in sources], outcomes, models.sha256, stopped)
+            for places, outcome in running:
+                outcomes |= dict.fromkeys(places, outcome)
+                bar.update(len(places))
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        status = _finish(out, names, outcomes, models, stopped)
+    return status
 
 
 def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str, str], stopped: bool) -> int:
     """Writes the tables of what is there, tells of it, and gives the exit status."""
     from heartviz.batch import make_index, write_csv
 
-    (out / CSV).write_text(write_csv(names, outcomes), encoding="utf-8", newline="")
-    (out / INDEX).write_text(make_index(outcomes, models, len(names)), encoding="utf-8")
+    # A reason may tell a file's name, which on Linux need not be text.
+    as_text = {"encoding": "utf-8", "errors": "backslashreplace"}
+    (out / CSV).write_text(write_csv(names, outcomes), newline="", **as_text)
+    (out / INDEX).write_text(make_index(outcomes, models, len(names)), **as_text)
     bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
     for place in bad:
         print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -84,6 +82,16 @@ def test_a_zip_is_told_by_its_content_and_read_without_unpacking(tmp_path):
     assert found.name == "films/folder/one"
     assert found.read() == film
     assert sorted(each.name for each in tmp_path.iterdir()) == ["film.png", "films"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name_in_a_zip_are_both_read(tmp_path):
+    path = tmp_path / "films.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("folder/", b"")
+        archive.writestr("film", b"first")
+        archive.writestr("film", b"second")
+    assert [source.read() for source in list_sources([path])] == [b"first", b"second"]
 
 
 def test_harmful_members_are_refused_in_words_and_the_rest_is_read(tmp_path):
@@ -181,6 +189,24 @@ def test_refusals_last_and_faults_are_tried_again(tmp_path):
         assert set(ledger.done) == {"a"}
 
 
+def test_a_film_that_could_not_be_read_is_tried_again(tmp_path, report):
+    path, away = write_film(tmp_path / "film"), tmp_path / "away"
+    found = list_sources([path])
+    plan = plan_batch(found, str, {})
+    path.rename(away)
+    engine = lambda of: run_here(of, lambda content: report)  # noqa: E731
+    with Ledger(tmp_path / "done.jsonl") as ledger:
+        ((_, outcome),) = run_batch(found, plan, engine, ledger)
+        assert "There is no file film" in outcome.numbers["messages"]
+        assert not outcome.lasting
+        assert not plan_batch(found, str, ledger.done).known[0].lasting
+        away.rename(path)
+        again = plan_batch(found, str, ledger.done)
+        assert not again.known
+        ((_, outcome),) = run_batch(found, again, engine, ledger)
+        assert outcome.accepted
+
+
 def test_films_that_are_there_twice_are_analysed_once_and_bad_ones_left_out(tmp_path, report):
     first, second = write_film(tmp_path / "a"), write_film(tmp_path / "b", 0.5)
     paths = [first, tmp_path / "none", second, first]
@@ -268,7 +294,7 @@ def test_a_batch_that_is_killed_goes_on_with_nothing_lost_and_nothing_twice(tmp_
         assert time.monotonic() < until
         assert process.poll() is None
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate()
     kept = done.read_bytes().count(b"\n") - 1
     assert 5 <= kept < count

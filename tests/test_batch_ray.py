@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -53,3 +54,18 @@ def test_without_ray_the_reason_is_said(monkeypatch, tmp_path):
     with pytest.raises(DataError, match="Ray is not installed: pip install"):
         next(iter(run_on_ray([Source("a", str(tmp_path / "a"))], Settings(), None, 2)))
     assert list(run_on_ray([], Settings(), None, 2)) == []
+
+
+def test_what_ray_raises_on_the_way_is_said_and_ray_is_shut_down(monkeypatch, tmp_path):
+    from heartviz.batch import Settings, Source
+    from heartviz.batch.ray_engine import run_on_ray
+    from heartviz.errors import DataError
+
+    ray = MagicMock()
+    films = ray.data.from_items.return_value.map_batches.return_value
+    films.iter_rows.side_effect = RuntimeError("an actor died")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.data", ray.data)
+    with pytest.raises(DataError, match=r"Ray stopped \(RuntimeError\). What is done is kept"):
+        next(iter(run_on_ray([Source("a", str(tmp_path / "a"))], Settings(), None, 2)))
+    ray.shutdown.assert_called_once()

@@ -13,6 +13,7 @@ import pytest
 from heartviz.phantom import draw_chest
 from heartviz.records import Radiograph
 from heartviz.ui import batch, take_home
+from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.held import Shelf
 from tests.drawn_report import FakeCompute, make_report, make_segmentation
 
@@ -128,3 +129,9 @@ def test_a_fault_of_the_program_is_said_and_no_upload_is_left(film, tmp_path, mo
     assert "RuntimeError" in view.status
     assert "Mustermann" not in view.status
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_says_how_much_one_upload_takes():
+    said = " ".join(batch._INTRODUCTION.split())
+    assert "at most 100 films, 40 MB a file, 200 MB together." in said
+    assert LARGEST[UPLOAD] == 200_000_000

@@ -40,7 +40,8 @@ class Settings:
 class Outcome:
     """What came of one film: its numbers by column (table.COLUMNS), a small picture (JPEG), and files by name.
 
-    A refused film has its reason in `numbers["messages"]`. `lasting` is False where trying again may give another.
+    A refused film has its reason in `numbers["messages"]`. `lasting` is False where trying again may give another,
+    as after a read error: what is kept is kept under a hash, and no byte was judged.
     """
 
     numbers: Mapping[str, Any]
@@ -59,7 +60,10 @@ def analyze_one(source: Source, analyze_film: Callable[[bytes], Report], each: S
     started = time.perf_counter()
     sha256 = None
     try:
-        content = source.read()
+        try:
+            content = source.read()
+        except HeartvizError as error:
+            return refuse(str(error), lasting=False)
         sha256 = hash_content(content)
         report = analyze_film(content)
         files = encode_pictures(report) | make_files(report, each) if each else {}

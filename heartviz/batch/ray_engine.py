@@ -14,6 +14,10 @@ from heartviz.batch.sources import Source
 from heartviz.errors import DataError
 
 NO_RAY = "Ray is not installed: pip install -r requirements-ray.txt, or leave --engine ray out."
+STOPPED = (
+    "Ray stopped ({}). What is done is kept: the same command goes on from there. See that each machine has heartviz, "
+    "the films and the weights under the same paths, and memory for its workers."
+)
 # Films a block: a block's rows come back together, so small ones fill the table evenly.
 MOST_BLOCKS = 500
 
@@ -23,7 +27,7 @@ def run_on_ray(
 ) -> Iterator[tuple[int, Outcome]]:
     """Places and outcomes as they come, in no order. On a cluster, each machine needs heartviz and the films' paths.
 
-    Raises DataError where Ray is missing or the cluster does not answer.
+    Raises DataError where Ray is missing, the cluster does not answer, or Ray stops on the way.
     """
     if not sources:
         return
@@ -55,6 +59,8 @@ def run_on_ray(
         for row in analysed.iter_rows():
             # Made by our own actors in this very call.
             yield int(row["place"]), pickle.loads(row["outcome"])
+    except Exception as error:  # of Ray's own kinds, whatever their cause
+        raise DataError(STOPPED.format(type(error).__name__)) from error
     finally:
         ray.shutdown()
 

@@ -23,14 +23,14 @@ _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True)
 class Source:
-    """One film to be analysed: its name for the user, the file it lies in, its member where that is a ZIP.
+    """One film to be analysed: its name for the user, the file it lies in, its place in the list where that is a ZIP.
 
-    `refused` says why it is not even opened.
+    `refused` says why it is not even opened. A place, for two files of a ZIP may have one name.
     """
 
     name: str
     path: str
-    member: str | None = None
+    member: int | None = None
     refused: str = ""
 
     def read(self) -> bytes:
@@ -70,21 +70,23 @@ def list_zip(path: Path, name: str) -> list[Source]:
         if ending is not None and ending[zipfile._ECD_SIZE] > MOST_DIRECTORY_BYTES:  # type: ignore[attr-defined]
             return [Source(name, str(path), refused=_too_many())]
         with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()]
+            members = [(place, each) for place, each in enumerate(archive.infolist()) if not each.is_dir()]
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return [Source(name, str(path), refused="This ZIP is damaged or cut short. Pack or download it again.")]
-    members = [each for each in members if not _is_clutter(_path_of(each).parts)]
+    members = [(place, each) for place, each in members if not _is_clutter(_path_of(each).parts)]
     if len(members) > MOST_IN_ZIP:
         return [Source(name, str(path), refused=_too_many(len(members)))]
-    if sum(each.file_size for each in members) > MOST_UNPACKED_BYTES:
+    if sum(each.file_size for _, each in members) > MOST_UNPACKED_BYTES:
         limit = f"{MOST_UNPACKED_BYTES // 10**9} GB"
         return [Source(name, str(path), refused=f"This ZIP unpacks to more than {limit}. Give it in parts.")]
     if not members:
         return [Source(name, str(path), refused="This ZIP holds no file. Pack the films again.")]
-    return [Source(f"{name}/{each.filename}", str(path), each.filename, _refuse_member(each)) for each in members]
+    return [Source(f"{name}/{each.filename}", str(path), place, _refuse_member(each)) for place, each in members]
 
 
 def _list_file(path: Path, name: str) -> Sequence[Source]:
+    # On Linux a name may be bytes that are no text: told as \udcff, so that every table can have it.
+    name = name.encode(errors="backslashreplace").decode()
     return list_zip(path, name) if _is_zip(path) else [Source(name, str(path))]
 
 
@@ -127,9 +129,9 @@ def _path_of(member: zipfile.ZipInfo) -> PurePosixPath:
     return PurePosixPath(member.filename.replace("\\", "/"))
 
 
-def _read_member(path: str, name: str) -> bytes:
+def _read_member(path: str, place: int) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[place]) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except Exception as cause:  # zlib, lzma and zipfile each raise their own on damaged bytes
         raise RadiographError("It can't be unpacked: the ZIP is damaged. Pack or download it again.") from cause

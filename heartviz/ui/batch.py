@@ -13,6 +13,7 @@ import gradio as gr
 from heartviz.batch import Outcome, Settings, analyze_one, list_sources, make_index, write_csv
 from heartviz.batch.table import table_of
 from heartviz.ui import panels
+from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import FORGET_AFTER_S
@@ -27,10 +28,11 @@ DOWNLOADS = {"csv": ("Table as CSV", "heartviz_batch.csv"), "html": ("Table as H
 _INTRODUCTION = f"""
 ## Many films at once
 
-Give several files, or a ZIP with films in it: at most {MOST_FILMS} films, 40 MB a file. Films are analysed one after
-another and the table fills. A file that is no film is listed with the reason, and the rest goes on. Uploads are deleted
-as they are read; the table is forgotten {FORGET_AFTER_S / 60:.0f} minutes after its last film. The CSV has your files'
-names, the HTML only the films' numbers. For more films, for folders, and for a batch that goes on after a stop:
+Give several files, or a ZIP with films in it: at most {MOST_FILMS} films, 40 MB a file, {LARGEST[UPLOAD] / 1e6:.0f} MB
+together. Films are analysed one after another and the table fills. A file that is no film is listed with the reason,
+and the rest goes on. Uploads are deleted as they are read; the table is forgotten {FORGET_AFTER_S / 60:.0f} minutes
+after its last film. The CSV has your files' names, the HTML only the films' numbers. For more films, for folders, and
+for a batch that goes on after a stop:
 `python -m heartviz batch SRC --out DIR`.
 """
 

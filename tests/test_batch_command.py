@@ -1,0 +1,87 @@
+"""The batch command when something goes wrong on the way: the tables are there, the reason is in words."""
+
+import csv
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from heartviz import __main__ as command_line
+from heartviz.batch import run
+from heartviz.errors import DataError
+from tests.test_batch import write_film
+
+pytest_plugins = ["tests.small_models"]
+
+
+@pytest.fixture
+def arguments(models, monkeypatch, tmp_path) -> list[str]:
+    """A command for two films."""
+    monkeypatch.setattr("heartviz.weights.load_models", lambda where=None: models)
+    write_film(tmp_path / "films" / "a")
+    write_film(tmp_path / "films" / "b", 0.5)
+    return ["batch", str(tmp_path / "films"), "--out", str(tmp_path / "out")]
+
+
+def files_of(out: Path) -> list[str]:
+    assert (out / "index.html").read_text(encoding="utf-8").endswith("</html>\n")
+    with (out / "results.csv").open(newline="", encoding="utf-8") as file:
+        return [line["file"] for line in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped: the same command goes on"),
+        (DataError("Ray stopped."), 2, "heartviz: Ray stopped."),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "can't be written (No space left on device): make room"),
+    ],
+)
+def test_whatever_stops_a_batch_the_tables_have_what_is_done(arguments, fault, status, words, monkeypatch, capsys):
+    analyze_one = run.analyze_one
+
+    def fail_at_second(source, *rest):
+        if source.name == "b":
+            raise fault
+        return analyze_one(source, *rest)
+
+    monkeypatch.setattr(run, "analyze_one", fail_at_second)
+    assert command_line.main(arguments) == status
+    assert words in capsys.readouterr().err
+    assert files_of(Path(arguments[-1])) == ["a"]
+
+
+def test_an_unforeseen_fault_of_an_engine_leaves_the_tables(arguments, monkeypatch):
+    monkeypatch.setattr(run, "analyze_one", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        command_line.main(arguments)
+    assert files_of(Path(arguments[-1])) == []
+
+
+def test_tables_that_cannot_be_written_and_films_that_cannot_be_listed_are_said(arguments, monkeypatch, capsys):
+    (Path(arguments[-1]) / "results.csv").mkdir(parents=True)
+    assert command_line.main(arguments) == 2
+    assert "can't be written" in capsys.readouterr().err
+
+    def fail(paths, leave_out):
+        raise PermissionError(errno.EACCES, "Permission denied", "films")
+
+    monkeypatch.setattr("heartviz.batch.list_sources", fail)
+    assert command_line.main(arguments) == 2
+    assert "heartviz: films can't be read (Permission denied)." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has file names that are no text.")
+def test_a_name_that_is_no_text_is_in_every_table(arguments, tmp_path):
+    folder = os.fsencode(tmp_path / "films")
+    os.rename(folder + b"/b", folder + b"/f\xff.png")
+    gone = os.fsdecode(b"gone\xff.png")
+    assert command_line.main([*arguments[:2], gone, *arguments[2:], "--also", "arrays"]) == 1
+    out = Path(arguments[-1])
+    assert files_of(out) == ["a", r"f\udcff.png", r"gone\udcff.png"]
+    assert r"There is no file gone\udcff.png" in (out / "results.csv").read_text(encoding="utf-8")
+    told = [json.loads(path.read_text(encoding="utf-8"))["file"] for path in out.glob("films/*/report.json")]
+    assert sorted(told) == ["a", r"f\udcff.png"]
