@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from heartviz.errors import GateError
 from heartviz.gate import CORRECTIONS, first_refusal, judge_film
 from heartviz.gate.correct import SEARCHED, apply_correction
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.preprocess import shrink, stretch_contrast
 from heartviz.records import CardiothoracicRatio, FloatImage, GateCheck, Radiograph, Segmentation
-from heartviz.segment import measure_chest_distance, segment_film
+from heartviz.segment import find_lateral_heart, measure_chest_distance, segment_film
 from heartviz.weights import Models
 
 # So many of the corrections that make the film most like a chest film are looked at in full.
 TRIED_IN_FULL = 2
+FOUND_FROM_THE_SIDE = (
+    "The heart that is outlined was found by a network that learnt from drawn films alone; no model answers for it."
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,27 @@ def admit_film(radiograph: Radiograph, models: Models) -> Admission:
     if offer:
         checks = _refuse_as_turned(checks, offer)
         refusal = first_refusal(checks)
+    elif refusal.name == "frontal":
+        checks, found = _outline_from_the_side(radiograph, checks, found, models)
     raise GateError(refusal.sentence, checks, offer, radiograph, found)
+
+
+def _outline_from_the_side(
+    radiograph: Radiograph, checks: tuple[GateCheck, ...], found: Segmentation, models: Models
+) -> tuple[tuple[GateCheck, ...], Segmentation]:
+    """The checks and outlines of a film taken from the side, with the heart found there, to be looked at only."""
+    nothing, nowhere = np.zeros_like(found.heart_mask), np.zeros_like(found.heart_prob)
+    shown = replace(
+        found, left_lung_mask=nothing, right_lung_mask=nothing, left_lung_prob=nowhere, right_lung_prob=nowhere
+    )
+    picture = stretch_contrast(radiograph.pixels)
+    heart_prob, heart_mask = find_lateral_heart(picture, models.trunk, models.lateral)
+    words = FOUND_FROM_THE_SIDE if heart_mask.any() else ""
+    checks = tuple(
+        replace(check, sentence=f"{check.sentence} {words}".strip()) if check.name == "frontal" else check
+        for check in checks
+    )
+    return checks, replace(shown, heart_mask=heart_mask, heart_prob=heart_prob)
 
 
 def look_through_gate(

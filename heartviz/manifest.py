@@ -19,6 +19,7 @@ from heartviz.preprocess import (
     CONTRAST_PERCENTILES,
     IMAGENET_MEAN_RGB,
     INPUT_SCALE,
+    LATERAL_SIZE_PX,
     SEGMENTER_SIZE_PX,
     THORAX_MARGIN_RATIO,
 )
@@ -33,6 +34,7 @@ PREPROCESSING = MappingProxyType(
         "input_scale": INPUT_SCALE,
         "contrast_percentiles": list(CONTRAST_PERCENTILES),
         "segmenter_size_px": SEGMENTER_SIZE_PX,
+        "lateral_size_px": LATERAL_SIZE_PX,
         "classifier_size_px": CLASSIFIER_SIZE_PX,
         "thorax_margin_ratio": THORAX_MARGIN_RATIO,
         "smoothing_sigma_px": SMOOTHING_SIGMA_PX,
@@ -49,6 +51,7 @@ ARCHITECTURES = {
     "segmenter": ("vgg_unet",),
     "view": ("view_head",),
     "chest": ("chest_distance",),
+    "lateral": ("vgg_unet_decoder",),
     **dict.fromkeys(CLASSIFIERS, ("vgg_classifier", "vgg_upper")),
 }
 # What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
@@ -106,6 +109,8 @@ def _check_manifest(manifest: Any) -> None:
         }
         if name == "chest":
             rules["threshold"] = _is_number(entry.get("threshold"))
+        if name == "lateral":  # a decoder knows one encoder only
+            rules["encoder_sha256"] = entry.get("encoder_sha256") == files["segmenter"]["sha256"]
         if name in CLASSIFIERS:
             rules |= _classifier_rules(name, entry, files)
         for key, holds in rules.items():

@@ -12,6 +12,7 @@ IMAGENET_MEAN_RGB = (0.48235, 0.45882, 0.40784)
 INPUT_SCALE = 255.0
 CONTRAST_PERCENTILES = (0.5, 99.5)
 SEGMENTER_SIZE_PX = 320
+LATERAL_SIZE_PX = 224
 CLASSIFIER_SIZE_PX = 176
 # Margin around the lungs' bounding box, in box sizes, of what the classifiers see.
 THORAX_MARGIN_RATIO = 0.06

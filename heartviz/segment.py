@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from heartviz.masks import HEART_OPENING_W, SMOOTHING_SIGMA_PX, clean_mask, keep_largest_part, open_mask
 from heartviz.models import ChestDistance, VGGTrunk, VGGUNet, ViewHead
-from heartviz.preprocess import square_frame, to_model_input
+from heartviz.preprocess import LATERAL_SIZE_PX, square_frame, to_model_input
 from heartviz.records import Segmentation
 
 
@@ -51,7 +51,7 @@ def find_lateral_heart(
 
     Source: paper section 2.2.2, which outlines lateral hearts by hand; ours are learnt from drawn films.
     """
-    frame = square_frame(picture.shape)
+    frame = square_frame(picture.shape, LATERAL_SIZE_PX)
     with torch.inference_mode():
         prob = torch.sigmoid(decoder(trunk(to_model_input(frame.to_model(picture)))).float())[0, 0].numpy()
     on_film = frame.to_original(_smooth(prob), fill=0.0)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import heartviz
 from heartviz.errors import WeightsError
 from heartviz.manifest import CLASSIFIERS, FILE_FIELDS, file_sha256, read_manifest, save_weights, write_manifest
-from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead
+from heartviz.models import ENCODER, ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead
 from heartviz.records import Arm
 
 __all__ = [
@@ -62,13 +62,15 @@ class Models:
     """All networks, in eval mode and frozen, and where they came from.
 
     `classifiers` is (task, arm) to model; `sha256` is model name to the file's hash; `origin` says in words where the
-    files were. Whoever runs a network holds `lock`.
+    files were. `lateral` finds the heart on films from the side, by the encoder of `segmenter`. Whoever runs a network
+    holds `lock`.
     """
 
     trunk: VGGTrunk
     segmenter: VGGUNet
     view: ViewHead
     chest: ChestDistance
+    lateral: VGGUNet
     classifiers: Mapping[tuple[str, Arm], ClassifierModel]
     sha256: Mapping[str, str]
     origin: str
@@ -147,12 +149,17 @@ def _make_models(
     }
     chest = _make_network(ChestDistance, states["chest"], files["chest"])
     chest.limit = float(files["chest"]["threshold"])
+    segmenter = _make_network(VGGUNet, states["segmenter"], files["segmenter"])
+    encoder = {name: value for name, value in segmenter.state_dict().items() if name.startswith(ENCODER)}
+    lateral = _make_network(partial(VGGUNet, 1), states["lateral"] | encoder, files["lateral"])
+    lateral.block4, lateral.block5 = segmenter.block4, segmenter.block5
     several = len(origins) > 1
     return Models(
         trunk=_make_network(VGGTrunk, states["trunk"], files["trunk"]),
-        segmenter=_make_network(VGGUNet, states["segmenter"], files["segmenter"]),
+        segmenter=segmenter,
         view=_make_network(ViewHead, states["view"], files["view"]),
         chest=chest,
+        lateral=lateral,
         classifiers=MappingProxyType(classifiers),
         sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
         origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),

@@ -23,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REAL_CHANNELS, REAL_DECODER = vgg.VGG16_CHANNELS, vgg_unet.DECODER_CHANNELS
 TINY_CHANNELS = tuple((8,) * len(block) for block in REAL_CHANNELS)
 CHECKPOINTS = (
-    *("trunk", "segmenter", "view", "chest"),
+    *("trunk", "segmenter", "view", "chest", "lateral"),
     *(f"{task}_{arm}" for task in TASK_CLASSES for arm in ARMS),
 )
 
@@ -32,6 +32,8 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
     """Random networks, rounded to float16 as their files are, written to `folder` with a manifest."""
     torch.manual_seed(7)
     networks = {"trunk": VGGTrunk(), "segmenter": VGGUNet(), "view": ViewHead(), "chest": ChestDistance()}
+    networks["lateral"] = VGGUNet(1)
+    networks["lateral"].block4, networks["lateral"].block5 = networks["segmenter"].block4, networks["segmenter"].block5
     entries = {}
     for arm in ARMS:
         for task, class_names in TASK_CLASSES.items():
@@ -50,6 +52,7 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
                 "card": {"auc": 0.9},
             }
     architectures = {"trunk": "vgg_trunk", "segmenter": "vgg_unet", "view": "view_head", "chest": "chest_distance"}
+    architectures["lateral"] = "vgg_unet_decoder"
     entries |= {name: {"architecture": architecture} for name, architecture in architectures.items()}
     entries["chest"]["threshold"] = 2.5
     for name in CHECKPOINTS:
@@ -57,6 +60,9 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
         state = network.state_dict()
         if entries[name]["architecture"] == "vgg_upper":
             state = {key: value for key, value in state.items() if not key.startswith("block4.")}
+        if name == "lateral":
+            state = {key: value for key, value in state.items() if not key.startswith(("block4.", "block5."))}
+            entries[name]["encoder_sha256"] = entries["segmenter"]["sha256"]
         entries[name] |= weights.save_weights(state, folder / f"{name}.safetensors")
         entries[name] |= {"hub_repository": REPOSITORY, "hub_commit": COMMIT}
     weights.write_manifest(folder, {name: entries[name] for name in CHECKPOINTS})

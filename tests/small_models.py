@@ -39,7 +39,7 @@ def make_small_models(monkeypatch: pytest.MonkeyPatch) -> Models:
     calls = []
     monkeypatch.setattr(admission, "segment_film", lambda *arguments: calls.append(1) or found)
     monkeypatch.setattr(admission, "measure_chest_distance", lambda *arguments: 2.0)
-    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval(), ChestDistance().eval())
+    networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval(), ChestDistance().eval(), VGGUNet(1).eval())
     made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
     object.__setattr__(made, "segmentations", calls)
     return made

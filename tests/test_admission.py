@@ -101,3 +101,20 @@ def test_analysis_corrects_only_when_it_is_asked_to(seeing):
         assert "(turn half)" in report.messages[0]
     with pytest.raises(ValueError, match="Unknown correction 'upright'"):
         analyze(upside_down, seeing, correct="upright")
+
+
+@pytest.mark.parametrize("outlined", [True, False])
+def test_a_film_from_the_side_is_refused_with_its_heart_outlined(outlined, models, monkeypatch):
+    probs = [mask.astype(np.float32) for mask in (HEART, LEFT_LUNG, RIGHT_LUNG)]
+    found = Segmentation(*probs, HEART, LEFT_LUNG, RIGHT_LUNG, lateral_prob=0.9, chest_distance=1.2)
+    seen = np.roll(HEART, 9, axis=1) & outlined
+    monkeypatch.setattr(admission, "segment_film", lambda *_: found)
+    monkeypatch.setattr(admission, "find_lateral_heart", lambda *_: (seen.astype(np.float32), seen))
+    monkeypatch.setattr(admission, "find_correction", lambda *_: "")
+    with pytest.raises(GateError) as refused:
+        admit_film(FILM, models)
+    shown = refused.value.segmentation
+    np.testing.assert_array_equal(shown.heart_mask, seen)
+    assert not shown.lungs_mask.any()
+    (frontal,) = (check for check in refused.value.checks if check.name == "frontal")
+    assert ("learnt from drawn films" in frontal.sentence) == outlined

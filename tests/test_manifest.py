@@ -30,6 +30,7 @@ pytest_plugins = ["tests.release"]
         ("trunk", "architecture", "vgg_unet"),
         ("chest", "threshold", ...),
         ("chest", "threshold", 0),
+        ("lateral", "encoder_sha256", "ab" * 32),
         ("congenital_mask", "task", "heart_size"),
         ("congenital_mask", "arm", "plain"),
         ("congenital_mask", "class_names", ["VSD", "Normal", "ASD", "TOF"]),

@@ -28,6 +28,10 @@ from tests.release import (
 pytest_plugins = ["tests.release"]
 
 
+def saved_of(release, name):
+    return safetensors.torch.load(release[f"{name}.safetensors"])
+
+
 def test_loaded_models_are_the_saved_ones(weights_folder, release):
     models = weights.load_models()
     for name, network in {"trunk": models.trunk, "segmenter": models.segmenter}.items():
@@ -36,6 +40,8 @@ def test_loaded_models_are_the_saved_ones(weights_folder, release):
         assert {key: value.dtype for key, value in network.state_dict().items()} == dict.fromkeys(saved, torch.float32)
         assert all(torch.equal(value, saved[key].float()) for key, value in network.state_dict().items())
     assert models.chest.limit == 2.5  # the manifest's threshold
+    assert models.lateral.block5 is models.segmenter.block5
+    assert torch.equal(models.lateral.head.weight, saved_of(release, "lateral")["head.weight"].float())
     assert models.origin == "files beside the code"
     assert set(models.classifiers) == {(task, arm) for task in TASK_CLASSES for arm in ARMS}
     assert dict(models.sha256) == {

@@ -83,8 +83,11 @@ class Config:
     seed: int = field(default=0, metadata={"help": "seed of simulation, order and dropout"})
 
 
-def load_networks(config: Config) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]:
-    """The frozen trunk, the trained segmenter, and the ImageNet features that classifiers start from."""
+def load_networks(config: Any) -> tuple[VGGTrunk, VGGUNet, dict[str, Tensor]]:
+    """The frozen trunk, the trained segmenter, and the ImageNet features that classifiers start from.
+
+    `config` is any with `imagenet` and `segmenter`.
+    """
     features = read_imagenet_features(config.imagenet)
     trunk = VGGTrunk().eval().to(memory_format=torch.channels_last)
     for number in (1, 2, 3):

@@ -32,12 +32,15 @@ from train.config import run_script
 from train.folds import films_of, read_splits
 from train.precision import compare_releases
 from train.pretrained import read_imagenet_features
+from train.provenance import hash_encoder
 from train.sources.ctr512 import read_films
 
 DRAWN_CHESTS = 12
 NO_COMMIT = "0" * 40
+# Models that train.evaluate does not measure: their runs do.
+BY_ITSELF = ("chest", "lateral")
 # The run that each model comes from.
-RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view", "chest": "chest"} | {
+RUN_OF = {"trunk": "segmenter", "segmenter": "segmenter", "view": "view", "chest": "chest", "lateral": "lateral"} | {
     name: task for name, (task, _) in CLASSIFIERS.items()
 }
 
@@ -50,6 +53,7 @@ class Config:
     classifiers: Path | None = field(default=None, metadata={"help": "run folder of train.classifier, both tasks done"})
     view: Path | None = field(default=None, metadata={"help": "run folder of train.view"})
     chest: Path | None = field(default=None, metadata={"help": "run folder of train.chest"})
+    lateral: Path | None = field(default=None, metadata={"help": "run folder of train.lateral"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     results: Path | None = field(default=None, metadata={"help": "JSON of train.evaluate, for the cards"})
     data: Path | None = field(default=None, metadata={"help": "ctr512 folder: its films check half precision too"})
@@ -75,13 +79,13 @@ def main(config: Config) -> None:
     if missing:
         raise DataError(
             f"{config.out} has no release to keep {', '.join(missing)} from: give --segmenter, --classifiers, --view, "
-            "--chest."
+            "--chest, --lateral."
         )
     with tempfile.TemporaryDirectory() as folder:
         half = Path(folder) / "half"
         files = write_release(config, runs, kept, half, torch.float16)
         write_manifest(half, files)
-        measured = {name: entry["sha256"] for name, entry in files.items() if name != "chest"}
+        measured = {name: entry["sha256"] for name, entry in files.items() if name not in BY_ITSELF}
         other = [name for name, sha256 in measured.items() if results and results["models"].get(name) != sha256]
         if other:
             raise DataError(
@@ -124,7 +128,7 @@ def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def read_runs(config: Config) -> dict[str, dict[str, Any]]:
-    """The JSON beside each run that is given: "segmenter", each task, "view", "chest".
+    """The JSON beside each run that is given: "segmenter", each task, "view", "chest", "lateral".
 
     Raises DataError when one is missing, or when segmenter and classifiers were trained with different splits.
     """
@@ -137,11 +141,13 @@ def read_runs(config: Config) -> dict[str, dict[str, Any]]:
         paths["view"] = config.view / "view_results.json"
     if config.chest is not None:
         paths["chest"] = config.chest / "chest_results.json"
+    if config.lateral is not None:
+        paths["lateral"] = config.lateral / "lateral_results.json"
     missing = [path.name for path in paths.values() if not path.exists()]
     if missing:
         raise DataError(f"No {', '.join(missing)}: the run that writes it is not done. Run it to its end first.")
     runs = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
-    if len({run["splits_sha256"] for name, run in runs.items() if name not in ("view", "chest")}) > 1:
+    if len({run["splits_sha256"] for name, run in runs.items() if name not in ("view", *BY_ITSELF)}) > 1:
         raise DataError("The runs were made with different splits: train them all with the same split file.")
     return runs
 
@@ -168,12 +174,26 @@ def write_release(
             files[name] = {key: value for key, value in kept[name].items() if key != "card"}
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(config.out / files[name]["file"], folder / files[name]["file"])
+        if name == "lateral":
+            _check_encoder(runs, made, folder / files["segmenter"]["file"])
+            files[name]["encoder_sha256"] = files["segmenter"]["sha256"]
         for key, given, usual in (
             ("hub_repository", config.hub_repository, "heartviz/heartviz"),
             ("hub_commit", config.hub_commit, NO_COMMIT),
         ):
             files[name][key] = given or kept.get(name, {}).get(key, usual)
     return files
+
+
+def _check_encoder(runs: Mapping[str, Any], made: tuple[str, ...], segmenter: Path) -> None:
+    """Raises DataError unless the decoder for lateral films has learnt on this segmenter's encoder."""
+    kept_both = "lateral" not in made and "segmenter" not in made
+    same = "lateral" in made and runs["lateral"]["encoder_sha256"] == hash_encoder(load_file(segmenter))
+    if not (kept_both or same):
+        raise DataError(
+            "The decoder for lateral films was learnt on another segmenter's encoder: run train.lateral --segmenter "
+            "FILE with the one that is exported, and give --lateral."
+        )
 
 
 def _trained(name: str, config: Config, runs: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -187,6 +207,8 @@ def _trained(name: str, config: Config, runs: Mapping[str, Any]) -> tuple[dict[s
     if name == "chest":
         described = {"architecture": "chest_distance", "threshold": runs["chest"]["threshold"]}
         return load_file(config.chest / "chest.safetensors"), described
+    if name == "lateral":
+        return load_file(config.lateral / "lateral.safetensors"), {"architecture": "vgg_unet_decoder"}
     task, arm = CLASSIFIERS[name]
     return load_file(config.classifiers / f"{name}.safetensors"), {
         "architecture": "vgg_classifier" if task == "congenital" else "vgg_upper",

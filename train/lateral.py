@@ -18,15 +18,16 @@ from torch import Tensor, nn
 
 from heartviz.errors import DataError
 from heartviz.measure import bootstrap_interval
-from heartviz.models import VGGUNet
+from heartviz.models import ENCODER, VGGTrunk, VGGUNet
+from heartviz.preprocess import LATERAL_SIZE_PX
 from heartviz.segment import find_lateral_heart
-from heartviz.weights import Models, load_models
 from train.augment import AFFINE_KINDS
-from train.config import run_script
+from train.classifier import load_networks
+from train.config import describe_config, run_script
 from train.folds import draw_splits, films_of
 from train.loop import train_epochs
 from train.metrics import dice
-from train.provenance import describe_config, fingerprint, hash_films, read_versions
+from train.provenance import fingerprint, hash_encoder, hash_films, read_versions
 from train.segmenter import OnPictures, Sample, iterate_batches, load_sample, loss_of_batch, validation_scores
 from train.sources import Film
 from train.sources.drawn import read_films
@@ -41,9 +42,12 @@ class Config:
 
     films: tuple[Path, ...] = field(metadata={"help": "folders of heartviz phantom --view lateral"})
     out: Path = field(metadata={"help": "run folder: checkpoint, log, lateral.safetensors, lateral_results.json"})
-    weights: str = field(default="local", metadata={"help": "whose trunk and encoder, as HEARTVIZ_WEIGHTS"})
-    size_px: int = field(default=320, metadata={"help": "picture size"})
-    epochs: int = field(default=4, metadata={"help": "passes over the films, each as it is and mirrored"})
+    segmenter: Path = field(
+        default=Path("weights/segmenter.safetensors"), metadata={"help": "file whose encoder is used"}
+    )
+    imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
+    size_px: int = field(default=LATERAL_SIZE_PX, metadata={"help": "picture size"})
+    epochs: int = field(default=2, metadata={"help": "passes over the films, each as it is and mirrored"})
     batch_size: int = field(default=4, metadata={"help": "films a step"})
     rate: float = field(default=1e-3, metadata={"help": "learning rate"})
     augmentation: float = field(default=1.0, metadata={"help": "share of films changed in gray, strength of affine"})
@@ -65,20 +69,16 @@ class Mirrored(Sequence[Sample]):
         return (picture[:, ::-1], masks[..., ::-1]) if mirrored else (picture, masks)
 
 
-def make_network(models: Models) -> OnPictures:
-    """A new decoder of one channel on the models' trunk and encoder, which are frozen."""
+def make_network(trunk: VGGTrunk, segmenter: VGGUNet) -> OnPictures:
+    """A new decoder of one channel on the trunk and the segmenter's encoder, which are frozen."""
     decoder = VGGUNet(channel_count=1)
-    decoder.block4, decoder.block5 = models.segmenter.block4, models.segmenter.block5
-    return OnPictures(decoder, models.trunk).to(memory_format=torch.channels_last)
+    decoder.block4, decoder.block5 = segmenter.block4.requires_grad_(False), segmenter.block5.requires_grad_(False)
+    return OnPictures(decoder, trunk).to(memory_format=torch.channels_last)
 
 
 def decoder_state(network: VGGUNet) -> dict[str, Tensor]:
     """What was learnt here: all but the encoder's blocks."""
-    return {
-        name: value.contiguous()
-        for name, value in network.state_dict().items()
-        if not name.startswith(("block4.", "block5."))
-    }
+    return {name: value.contiguous() for name, value in network.state_dict().items() if not name.startswith(ENCODER)}
 
 
 def score_films(films: Sequence[Film], network: OnPictures) -> dict[str, Any]:
@@ -107,14 +107,14 @@ def main(config: Config) -> None:
         raise DataError(
             f"{len(films)} lateral films are too few: draw more by heartviz phantom --view lateral --count 600."
         )
-    models = load_models(config.weights)
-    network = make_network(models)
+    trunk, segmenter, _ = load_networks(config)
+    network = make_network(trunk, segmenter)
     training, validation = Mirrored(of["train"]), Mirrored(of["validation"])
     run = {
         "config": describe_config(config),
         "films": len(films),
         "films_sha256": hash_films(films),
-        "encoder_sha256": models.sha256["segmenter"],
+        "encoder_sha256": hash_encoder(segmenter.state_dict()),
         "versions": read_versions(),
     }
 

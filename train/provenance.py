@@ -3,14 +3,16 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import heartviz
+from heartviz.models import ENCODER
 from train.config import describe_config
 from train.hdf5 import PreparedFilms
 from train.sources import Film
@@ -27,6 +29,14 @@ def hash_files(paths: Iterable[Path | None]) -> str:
     for path in paths:
         if path is not None:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def hash_encoder(state: Mapping[str, Tensor]) -> str:
+    """One sha256 over a segmenter's encoder as it ships, in half precision."""
+    digest = hashlib.sha256()
+    for name in sorted(name for name in state if name.startswith(ENCODER)):
+        digest.update(state[name].half().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -3,7 +3,7 @@
 from heartviz.models.chest import ChestDistance
 from heartviz.models.unet import UNet
 from heartviz.models.vgg import VGGClassifier, VGGTrunk
-from heartviz.models.vgg_unet import VGGUNet
+from heartviz.models.vgg_unet import ENCODER, VGGUNet
 from heartviz.models.view import ViewHead
 
-__all__ = ["ChestDistance", "UNet", "VGGClassifier", "VGGTrunk", "VGGUNet", "ViewHead"]
+__all__ = ["ENCODER", "ChestDistance", "UNet", "VGGClassifier", "VGGTrunk", "VGGUNet", "ViewHead"]

@@ -7,6 +7,7 @@ from torch.nn import functional
 from heartviz.models.vgg import make_vgg_block
 
 DECODER_CHANNELS = (192, 96, 48)
+ENCODER = ("block4.", "block5.")  # names of its tensors start so
 # VGG16's features at each stride are divided by about their root mean square on chest films before they are joined
 # with the decoder's, which group normalisation keeps near one. Powers of two: exact in floating point.
 FEATURE_SCALES = {2: 2.0**-9, 4: 2.0**-9, 8: 2.0**-7, 16: 2.0**-3}

@@ -13,6 +13,7 @@ MODEL_TITLES = MappingProxyType(
         "segmenter": "Outlines (VGG-U-Net)",
         "view": "Frontal or lateral",
         "chest": "Chest film or not",
+        "lateral": "Heart from the side",
         "congenital_plain": "Congenital signs, plain VGG16",
         "congenital_mask": "Congenital signs, VGG+Mask",
         "congenital_hardened": "Congenital signs, hardened",
