@@ -107,7 +107,7 @@ def measure_growth(films: Sequence[Film], names: Sequence[str]) -> dict[str, boo
             values = [int(film.masks[name].sum()) for film in films]
             slack = 0.5 * float(np.sqrt(values[0]))
         steps = [after - before for before, after in pairwise(values)]
-        found[name] = min(steps) >= -slack and values[-1] > values[0]
+        found[name] = min(steps) >= -slack * (1 + 1e-9) and values[-1] > values[0]
     return found
 
 
