@@ -15,6 +15,7 @@ from heartviz.records import Radiograph
 from heartviz.ui import batch, take_home
 from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.held import Shelf
+from heartviz.ui.upload import expect_uploads, take_upload
 from tests.drawn_report import FakeCompute, make_report, make_segmentation
 
 SMALL = (168, 147)
@@ -32,10 +33,12 @@ def report():
 
 
 def upload(folder: Path, *named: tuple[str, bytes]) -> list[Path]:
-    """Files as Gradio hands them over."""
-    for name, content in named:
-        (folder / name).write_bytes(content)
-    return [folder / name for name, _ in named]
+    """Files as Gradio hands them over, each in a folder of its own."""
+    paths = [folder / f"hash {place}" / name for place, (name, _) in enumerate(named)]
+    for path, (_, content) in zip(paths, named, strict=True):
+        path.parent.mkdir()
+        path.write_bytes(content)
+    return paths
 
 
 def test_a_file_to_take_home_is_there_while_it_is_fetched_and_gone_then(report):
@@ -135,3 +138,11 @@ def test_the_page_says_how_much_one_upload_takes():
     said = " ".join(batch._INTRODUCTION.split())
     assert "at most 100 films, 40 MB a file, 200 MB together." in said
     assert LARGEST[UPLOAD] == 200_000_000
+
+
+def test_a_film_that_another_page_uploaded_too_is_left_to_it(film, tmp_path):
+    paths = upload(tmp_path, ("same", film))
+    expect_uploads(json.dumps([str(path) for path in paths] * 2).encode())
+    list(batch.run_films(FakeCompute().engine(), paths, "congenital"))
+    assert take_upload(paths[0])
+    assert not paths[0].exists()

@@ -94,9 +94,10 @@ def _grow(mask: NDArray[np.bool_], ratio: float) -> NDArray[np.bool_]:
 
 
 def measure_growth(films: Sequence[Film], names: Sequence[str]) -> dict[str, bool]:
-    """Whether each of `names` ("ratio", or a mask's area) never falls over the films, by more than a pixel of width.
+    """Whether each of `names` ("ratio", or a mask's area) ends higher over the films and never falls in between.
 
-    An area may fall by a pixel's width of its outline's half, the ratio by one pixel of the thorax's width.
+    What a pixel decides is let through: a ratio may fall by one pixel of the thorax's width, an area of A pixels by
+    half of its side, sqrt(A) / 2.
     """
     found = {}
     for name in names:

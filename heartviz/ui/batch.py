@@ -1,7 +1,7 @@
 """The Batch page: many films or a ZIP in, a table that fills, CSV and HTML out; nothing is kept after the session."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -19,6 +19,7 @@ from heartviz.ui.faults import words_of
 from heartviz.ui.held import FORGET_AFTER_S
 from heartviz.ui.session import Session
 from heartviz.ui.take_home import FILE_QUEUE, HIDDEN, fetch, offer_file
+from heartviz.ui.upload import drop_upload
 from heartviz.ui.words import NOT_A_DEVICE, TASK_NAMES
 
 MOST_FILMS = 100
@@ -62,7 +63,7 @@ class View:
 
 def run_films(engine: Engine, paths: Sequence[Path], task: str) -> Iterator[View]:
     """The page after each film of these uploads, which are deleted as they are done, and at the end in any case."""
-    held = HeldBatch()
+    held, left = HeldBatch(), Counter(paths)
     try:
         if len(paths) > MOST_FILMS:
             yield View(panels.error_banner(_too_many(len(paths)), "Too many films."), "", None)
@@ -76,15 +77,16 @@ def run_films(engine: Engine, paths: Sequence[Path], task: str) -> Iterator[View
         for place, source in enumerate(sources):
             held.outcomes[place] = analyze_one(source, partial(_analyze, engine, held, task))
             if source.member is None:
-                _delete(Path(source.path))
+                drop_upload(Path(source.path))
+                left[Path(source.path)] -= 1
             done = place + 1
             words = panels.working(f"{done} of {len(sources)} films") if done < len(sources) else finish(held)
             yield View(words, table_of(held.outcomes, held.names), held)
     except Exception as error:
         yield View(panels.error_banner(words_of(error), "Nothing was analysed."), "", None)
     finally:
-        for path in paths:
-            _delete(path)
+        for path in left.elements():
+            drop_upload(path)
 
 
 def finish(held: HeldBatch | None) -> str:
@@ -115,11 +117,6 @@ def _analyze(engine: Engine, held: HeldBatch, task: str, content: bytes) -> Any:
 
 def _too_many(count: int) -> str:
     return f"{count} films were given; at most {MOST_FILMS} are analysed here. Give fewer, or use the command line."
-
-
-def _delete(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def build_batch_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
