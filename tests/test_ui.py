@@ -106,6 +106,15 @@ def test_a_refusal_shows_what_was_seen_and_which_check_failed(compute, report):
     assert view["offer"]["visible"] is False
 
 
+def test_a_file_that_cannot_be_read_has_no_check_to_count(compute):
+    def load():
+        raise RadiographError("It is no <film>.")
+
+    view = run(compute, load)[-1]
+    assert "<summary>The gate refused this film</summary>" in view["checks"]
+    assert "It is no &lt;film&gt;." in view["checks"]
+
+
 def test_a_film_that_can_be_put_right_is_held_and_one_click_does_it(compute, report):
     compute.analyze = refuse(report.radiograph, "turn_half")
     view = run(compute, lambda: report.radiograph)[-1]

@@ -76,7 +76,7 @@ def table_of(outcomes: Mapping[int, Outcome], names: Sequence[str] | None = None
 
 def _row(place: int, outcome: Outcome, names: Sequence[str] | None) -> str:
     numbers = outcome.numbers
-    named = f"<td>{escape(names[place])}</td>" if names is not None else ""
+    named = f"<td class='file'>{escape(names[place])}</td>" if names is not None else ""
     start = f"<tr><th scope='row'>{place + 1}</th>"
     if not outcome.accepted:
         bad = f"<td class='bad' colspan='{3 + len(TASK_CLASSES)}'>Not accepted: {escape(_notes(numbers))}</td>"

@@ -73,7 +73,8 @@ def check_list(checks: Sequence[GateCheck]) -> str:
         for check in checks
     )
     told = ", ".join(f"{verdicts.count(kind)} {words}" for kind, words in WAS_TOLD.items() if kind in verdicts)
-    summary = f"The gate refused this film ({told})" if "refused" in verdicts else f"The gate: {told}"
+    refused = "The gate refused this film" + (f" ({told})" if told else "")
+    summary = refused if "refused" in verdicts else f"The gate: {told}"
     unfolded = " open" if {"refused", "warned"} & set(verdicts) else ""
     return (
         f'<details class="hv-checks" data-testid="checks"{unfolded}><summary>{summary}</summary>'

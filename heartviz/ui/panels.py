@@ -24,8 +24,8 @@ def empty_state() -> str:
         '<section class="hv-empty"><h2>Drop a frontal chest film, or pick a drawn example</h2>'
         f"<p>You will see, within seconds:</p><ol>{items}</ol>"
         "<p>DICOM, PNG or JPEG, 8 or 16 bit. The content decides, whatever the file is called. The film stays on the "
-        "computer that runs this page: the uploaded file is deleted once it is read, the pictures "
-        "made from it within 20 minutes.</p></section>"
+        "computer that runs this page: the uploaded file is deleted once it is read, and what was made from it is "
+        "forgotten a minute after this page has closed, or 15 minutes after its last use.</p></section>"
     )
 
 
