@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from heartviz.batch_command import add_also, add_batch, add_question
 from heartviz.errors import GateError, HeartvizError
-from heartviz.gate import CORRECTIONS
+from heartviz.gate import OFFERED
 from heartviz.phantom import KINDS, VIEWS
 from heartviz.records import TASK_CLASSES
 from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
@@ -131,7 +131,7 @@ def _analyze(options: argparse.Namespace) -> int:
             clear_report(folder, list_file_names())
             write_json(refusal_to_dict(error, reason, path.name), folder)
             if isinstance(error, GateError) and error.offer:
-                reason += f" Here: --correct {error.offer}, or --correct offered for all such films."
+                reason += f" Here: --correct {error.offer}, or --correct {OFFERED} for all such films."
             print(f"{path.name}: not accepted: {reason}", file=sys.stderr)
     print(f"{len(options.files) - refused} of {len(options.files)} films analysed.")
     return 1 if refused else 0
@@ -144,12 +144,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="PNG, JPEG or DICOM; content decides")
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets one folder for each film")
     add_question(command)
-    command.add_argument(
-        "--correct",
-        choices=("offered", *CORRECTIONS),
-        default="",
-        help="put films right first: this way, or as offered where one is refused as turned or inverted",
-    )
     add_also(command)
     command.add_argument("--title", default="", metavar="WORDS", help="heading of the HTML and PDF reports")
     command.set_defaults(run=_analyze)

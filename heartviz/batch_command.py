@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from heartviz.gate import CORRECTIONS, OFFERED
 from heartviz.records import TASK_CLASSES
 from heartviz.words import DEFAULT_METHOD, FILE_KINDS, METHOD_WORDS
 
@@ -49,6 +50,12 @@ def add_question(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--method", choices=list(METHOD_WORDS), default=DEFAULT_METHOD, help="attribution method of the maps"
     )
+    command.add_argument(
+        "--correct",
+        choices=(OFFERED, *CORRECTIONS),
+        default="",
+        help="put films right first: this way, or as offered where one is refused as turned or inverted",
+    )
 
 
 def add_also(command: argparse.ArgumentParser) -> None:
@@ -66,7 +73,7 @@ def run_command(options: argparse.Namespace) -> int:
     from heartviz.weights import load_models
 
     asked = {"task": options.task, "target_class": options.target_class}
-    asked |= {"gradient_for": options.gradient_for, "method": options.method}
+    asked |= {"gradient_for": options.gradient_for, "method": options.method, "correct": options.correct}
     settings = Settings(**asked, each=tuple(options.also))
     try:
         sources = list_sources(options.sources, leave_out=options.out)
@@ -125,6 +132,9 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
     bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
     for place in bad:
         print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)
+    turned = sum(outcomes[place].numbers.get("offered_correction") is not None for place in bad)
+    if turned:
+        print(f"{turned} not accepted can be put right: add --correct {OFFERED}.", file=sys.stderr)
     print(f"{len(outcomes) - len(bad)} of {len(names)} films analysed: {out / CSV}, {out / INDEX}")
     if stopped:
         print("Stopped: the same command goes on from here.", file=sys.stderr)

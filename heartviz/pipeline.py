@@ -15,7 +15,7 @@ from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier, draw_random_weights
 from heartviz.errors import GateError
-from heartviz.gate import apply_correction, warnings_of
+from heartviz.gate import OFFERED, apply_correction, warnings_of
 from heartviz.interventions.writing import check_writing
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
@@ -34,7 +34,6 @@ from heartviz.weights import Models
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
-OFFERED = "offered"
 
 
 def analyze(

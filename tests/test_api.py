@@ -68,7 +68,7 @@ def test_the_endpoints_are_named_typed_and_documented(client):
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/analyze", "/segment", "/models"}
     assert all("not a medical device" in named[name]["description"] for name in ("/analyze", "/segment"))
-    names = ["film", "task", "method", "target_class", "gradient_for", "pictures"]
+    names = ["film", "task", "method", "target_class", "gradient_for", "pictures", "correct"]
     assert [parameter["parameter_name"] for parameter in named["/analyze"]["parameters"]] == names
     assert named["/analyze"]["parameters"][1]["type"]["enum"] == ["congenital", "heart_size"]
 
@@ -92,11 +92,22 @@ def test_masks_are_of_the_films_own_size(client, film):
         np.testing.assert_array_equal(np.asarray(mask.convert("L")) == 255, HEART)
 
 
+def test_a_film_is_put_right_first_when_asked(client, film):
+    words = "The film was corrected before it was analysed (mirror): masks and maps lie on the corrected film."
+    for correct, corrected in (("as it is", False), ("mirror", True), ("offered", False)):
+        # The server's networks find the chest upright on every film, so that nothing is offered.
+        report = client.predict(film=handle_file(film), correct=correct, api_name="/analyze")
+        assert (words in report["messages"]) == corrected
+        found = client.predict(film=handle_file(film), correct=correct, api_name="/segment")
+        assert (words in found["messages"]) == corrected
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"target_class": "Enlarged"}, "congenital has no class Enlarged"),
         ({"task": "age"}, "not in the list of choices"),
+        ({"correct": "upright"}, "not in the list of choices"),
         ({"film": handle_file(ROOT / "README.md")}, "The file is a text file, not a film"),
         ({"film": None}, "No film was given"),
     ],

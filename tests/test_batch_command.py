@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from heartviz import __main__ as command_line
+from heartviz import pipeline
 from heartviz.batch import run
-from heartviz.errors import DataError
+from heartviz.errors import DataError, GateError
 from tests.test_batch import write_film
 
 pytest_plugins = ["tests.small_models"]
@@ -72,6 +73,22 @@ def test_tables_that_cannot_be_written_and_films_that_cannot_be_listed_are_said(
     monkeypatch.setattr("heartviz.batch.list_sources", fail)
     assert command_line.main(arguments) == 2
     assert "heartviz: films can't be read (Permission denied)." in capsys.readouterr().err
+
+
+def test_turned_films_are_told_of_and_put_right_when_asked(arguments, models, monkeypatch, capsys):
+    def admit(radiograph, given):
+        if radiograph.pixels.mean() < 0.2 and not radiograph.messages:
+            raise GateError("It is upside down.", offer="turn_half")
+        return admit_film(radiograph, given)
+
+    admit_film = pipeline.admit_film
+    monkeypatch.setattr(pipeline, "admit_film", admit)
+    assert command_line.main(arguments) == 1
+    assert "1 not accepted can be put right: add --correct offered." in capsys.readouterr().err
+    assert command_line.main([*arguments, "--correct", "offered"]) == 0
+    with (Path(arguments[-1]) / "results.csv").open(newline="", encoding="utf-8") as file:
+        told = {line["file"]: line["messages"] for line in csv.DictReader(file)}
+    assert [name for name, words in told.items() if "corrected before it was analysed (turn half)" in words] == ["b"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has file names that are no text.")

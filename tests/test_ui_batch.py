@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from heartviz.errors import GateError
+from heartviz.gate import OFFERED
 from heartviz.phantom import draw_chest
 from heartviz.records import Radiograph
 from heartviz.ui import batch, take_home
@@ -94,6 +97,36 @@ def test_the_table_fills_bad_files_are_listed_and_uploads_deleted(film, tmp_path
     page = batch.make_table("html", views[-1].held).decode()
     assert "Mustermann" not in page
     assert "ab" * 32 in page  # the segmenter's hash in drawn_report
+
+
+def refuse_once(offer: str):
+    """An engine's `analyze` that refuses a film until it is corrected, as one that would pass by `offer`."""
+    seen = []
+
+    def analyze(radiograph, *asked):
+        seen.append(radiograph.messages)
+        if not any("corrected" in words for words in radiograph.messages):
+            raise GateError("It is upside down.", offer=offer)
+        return FakeCompute().engine().analyze(radiograph, *asked)
+
+    return seen, replace(FakeCompute().engine(), analyze=analyze)
+
+
+@pytest.mark.parametrize(("correct", "accepted"), [("", False), (OFFERED, True)])
+def test_a_turned_film_is_put_right_only_where_the_page_asks_for_it(film, correct, accepted, tmp_path):
+    seen, engine = refuse_once("turn_half")
+    *_, last = batch.run_films(engine, upload(tmp_path, ("a", film)), "congenital", correct)
+    assert last.held.outcomes[0].accepted == accepted
+    assert len(seen) == 1 + accepted
+    (line,) = csv.DictReader(io.StringIO(batch.make_table("csv", last.held).decode()))
+    assert line["offered_correction"] == ("" if accepted else "turn_half")
+
+
+def test_a_film_without_an_offer_is_refused_once(film, tmp_path):
+    seen, engine = refuse_once("")
+    *_, last = batch.run_films(engine, upload(tmp_path, ("a", film)), "congenital", OFFERED)
+    assert not last.held.outcomes[0].accepted
+    assert len(seen) == 1
 
 
 def test_a_stopped_batch_keeps_its_rows_and_no_upload(film, tmp_path):

@@ -29,6 +29,7 @@ class Settings:
     target_class: str | None = None
     gradient_for: GradientFor = "picture_seen"
     method: str = DEFAULT_METHOD
+    correct: str = ""
     each: tuple[str, ...] = ()
 
     def key_of(self, sha256: str, models: Mapping[str, str]) -> str:
@@ -63,7 +64,7 @@ def analyze_one(source: Source, analyze_film: Callable[[bytes], Report], each: S
         try:
             content = source.read()
         except HeartvizError as error:
-            return refuse(str(error), lasting=False)
+            return refuse(error, lasting=False)
         sha256 = hash_content(content)
         report = analyze_film(content)
         files = encode_pictures(report) | make_files(report, each) if each else {}
@@ -73,14 +74,15 @@ def analyze_one(source: Source, analyze_film: Callable[[bytes], Report], each: S
         numbers = {"accepted": True, "film_sha256": sha256, **describe(report), "seconds": seconds}
         return Outcome(numbers, make_thumbnail(report), files)
     except HeartvizError as error:
-        return refuse(str(error), sha256)
+        return refuse(error, sha256)
     except Exception as error:
         return refuse(FAULT.format(type(error).__name__), sha256, lasting=False)
 
 
-def refuse(reason: str, sha256: str | None = None, lasting: bool = True) -> Outcome:
-    """The outcome of a film that is not analysed."""
-    return Outcome({"accepted": False, "film_sha256": sha256, "messages": reason}, lasting=lasting)
+def refuse(reason: Exception | str, sha256: str | None = None, lasting: bool = True) -> Outcome:
+    """The outcome of a film that is not analysed, with the correction that would help where `reason` has one."""
+    numbers = {"accepted": False, "film_sha256": sha256, "messages": str(reason)}
+    return Outcome(numbers | {"offered_correction": getattr(reason, "offer", "") or None}, lasting=lasting)
 
 
 def hash_content(content: bytes) -> str:
@@ -94,6 +96,7 @@ def describe(report: Report) -> dict[str, Any]:
     spacing = numbers["spacing_mm"] or {}
     row = {
         "messages": " ".join(dict.fromkeys((*report.radiograph.messages, *report.messages))),
+        "offered_correction": report.offer or None,
         "height_px": numbers["size"]["height"],
         "width_px": numbers["size"]["width"],
         "row_mm": spacing.get("row"),

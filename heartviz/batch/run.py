@@ -29,7 +29,7 @@ def plan_batch(sources: Sequence[Source], key_of: Callable[[str], str], done: Ma
         try:
             key = key_of(hash_content(source.read()))
         except HeartvizError as error:
-            known[place] = refuse(str(error), lasting=False)
+            known[place] = refuse(error, lasting=False)
             continue
         if key in done:
             known[place] = done[key]

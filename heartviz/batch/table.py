@@ -16,7 +16,7 @@ from heartviz.take_home.html import page_html
 from heartviz.words import TASK_NAMES, percent
 
 COLUMNS = (
-    *("number", "file", "accepted", "messages", "height_px", "width_px", "row_mm", "col_mm"),
+    *("number", "file", "accepted", "messages", "offered_correction", "height_px", "width_px", "row_mm", "col_mm"),
     *("cardiothoracic_ratio", "heart_width_px", "thorax_width_px"),
     *(
         column

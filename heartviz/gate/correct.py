@@ -44,6 +44,8 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
         "mirror": Correction(0, False, True, "Swap left and right", "left and right may be swapped"),
     }
 )
+# As the name of a correction: the turn or inversion that the gate finds for a film which it refuses.
+OFFERED = "offered"
 # The gate looks for these by itself. A mirrored film can't be told from situs inversus: that is for a person to say.
 SEARCHED = tuple(name for name in CORRECTIONS if name != "mirror")
 
@@ -60,5 +62,8 @@ def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
         radiograph,
         pixels=correction.apply(radiograph.pixels),
         spacing_mm=spacing_mm,
-        messages=(*radiograph.messages, f"The film was corrected before it was analysed ({done})."),
+        messages=(
+            *radiograph.messages,
+            f"The film was corrected before it was analysed ({done}): masks and maps lie on the corrected film.",
+        ),
     )

@@ -20,7 +20,7 @@ STYLE = (
     "table{border-collapse:collapse;font-size:14px;margin:12px 0;width:100%}"
     "th,td{padding:7px 12px 7px 0;text-align:left;"
     "border-bottom:1px solid #26323a;font-variant-numeric:tabular-nums}thead th{color:#a3b4c0;font-weight:400}"
-    "td{overflow-wrap:anywhere}:focus-visible{outline:2px solid #40e0d0}"
+    "td{overflow-wrap:break-word}:focus-visible{outline:2px solid #40e0d0}"
     "@media print{@page{margin:14mm}body{background:#fff;color:#000;max-width:none;padding:0;font-size:11pt}"
     "section{background:#fff;border-color:#bbb;padding:8px 12px}"
     ".device{background:#fff;border:2px solid #000;color:#000}"

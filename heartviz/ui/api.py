@@ -9,8 +9,10 @@ import gradio as gr
 
 from heartviz import plots
 from heartviz.errors import QuestionError
-from heartviz.records import TASK_CLASSES
+from heartviz.gate import CORRECTIONS, OFFERED
+from heartviz.records import TASK_CLASSES, Radiograph
 from heartviz.report import report_to_dict
+from heartviz.ui.corrected import Answer, ask_corrected
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.fleeting import png_address
@@ -19,23 +21,26 @@ from heartviz.ui.upload import take_upload
 from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
 
 OWN_CLASS = "own answer"
+AS_IT_IS = "as it is"
 FILM_NAME = "film"
 
 
 def report_film(
-    engine: Engine, film: str, task: str, method: str, target_class: str, gradient_for: str, pictures: bool
+    engine: Engine,
+    film: str,
+    task: str,
+    method: str,
+    target_class: str,
+    gradient_for: str,
+    pictures: bool,
+    correct: str,
 ) -> dict[str, Any]:
     """The report of one film as JSON; the film's file is deleted before anything is computed."""
     content = _take(film)
     if target_class not in (OWN_CLASS, *TASK_CLASSES[task]):
         raise QuestionError(f"{task} has no class {target_class}: give one of {', '.join(TASK_CLASSES[task])}.")
-    report = engine.analyze(
-        engine.load(content),
-        task,
-        None if target_class == OWN_CLASS else target_class,
-        gradient_for,
-        lambda done, words: None,
-    )
+    asked = (task, None if target_class == OWN_CLASS else target_class, gradient_for, lambda done, words: None)
+    report = _ask(engine, content, correct, lambda radiograph: engine.analyze(radiograph, *asked))
     if method != report.explanation.method:
         target = report.explanation.target_class
         explanation = engine.explain(report, task, target, gradient_for, method, lambda done, words: None)
@@ -49,9 +54,9 @@ def report_film(
     return told
 
 
-def outline_film(engine: Engine, film: str) -> dict[str, Any]:
+def outline_film(engine: Engine, film: str, correct: str) -> dict[str, Any]:
     """Masks and ratio of one film as JSON; the film's file is deleted before anything is computed."""
-    found = engine.outline(engine.load(_take(film)))
+    found = _ask(engine, _take(film), correct, engine.outline)
     masks = {name: getattr(found.segmentation, f"{name}_mask") for name in ("heart", "left_lung", "right_lung")}
     height, width = found.radiograph.pixels.shape
     return {
@@ -75,6 +80,7 @@ def add_endpoints(engine: Engine) -> None:
         target_class: str = OWN_CLASS,
         gradient_for: str = "picture_seen",
         pictures: bool = False,
+        correct: str = AS_IT_IS,
     ) -> dict[str, Any]:
         """Measures a frontal chest film and says where each model looks. Research and teaching, not a medical device.
 
@@ -88,10 +94,12 @@ def add_endpoints(engine: Engine) -> None:
             target_class: the class that the maps explain, one of the task's; "own answer" takes VGG+Mask's answer.
             gradient_for: the picture that gradients are taken for: picture_seen by the network, or the original film.
             pictures: whether the outlines and every model's map come along, as PNG in data: addresses.
+            correct: how the film is put right first: "offered" does what the gate offers for a turned or inverted film
+                that it would refuse. Pictures are of the corrected film then, and a message says so.
         """
-        return _in_words(report_film, engine, film, task, method, target_class, gradient_for, pictures)
+        return _in_words(report_film, engine, film, task, method, target_class, gradient_for, pictures, correct)
 
-    def segment(film: str) -> dict[str, Any]:
+    def segment(film: str, correct: str = AS_IT_IS) -> dict[str, Any]:
         """Outlines the heart and both lungs of a frontal chest film. Research and teaching, not a medical device.
 
         Returns JSON: the cardiothoracic ratio, and three masks of the film's own size as PNG in data: addresses, white
@@ -99,8 +107,9 @@ def add_endpoints(engine: Engine) -> None:
 
         Args:
             film: the film as PNG, JPEG, TIFF, BMP, WebP or DICOM; at most 40 MB.
+            correct: how the film is put right first, as in analyze; size and masks are of the corrected film then.
         """
-        return _in_words(outline_film, engine, film)
+        return _in_words(outline_film, engine, film, correct)
 
     def models() -> dict[str, Any]:
         """Names the models: JSON with heartviz' version, and each model's file hash (sha256)."""
@@ -116,10 +125,11 @@ def add_endpoints(engine: Engine) -> None:
             gr.Dropdown(["picture_seen", "film"], value="picture_seen", label="gradient_for"),
             gr.Checkbox(False, label="pictures"),
         ]
+        correct = gr.Dropdown([AS_IT_IS, OFFERED, *CORRECTIONS], value=AS_IT_IS, label="correct")
         answer, button = gr.JSON(label="report"), gr.Button()
     named = {**MODEL_QUEUE, "api_visibility": "public"}
-    button.click(analyze, [film, *chosen], answer, api_name="analyze", **named)
-    button.click(segment, [film], answer, api_name="segment", **named)
+    button.click(analyze, [film, *chosen, correct], answer, api_name="analyze", **named)
+    button.click(segment, [film, correct], answer, api_name="segment", **named)
     button.click(models, [], answer, api_name="models", api_visibility="public")
 
 
@@ -127,6 +137,10 @@ def _take(film: str | None) -> bytes:
     if film is None:
         raise QuestionError("No film was given. Upload one, and give the path that the server answers.")
     return take_upload(Path(film))
+
+
+def _ask(engine: Engine, content: bytes, correct: str, ask: Callable[[Radiograph], Answer]) -> Answer:
+    return ask_corrected(engine, engine.load(content), "" if correct == AS_IT_IS else correct, ask)
 
 
 def _in_words(call: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:

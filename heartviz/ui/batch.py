@@ -12,7 +12,10 @@ import gradio as gr
 
 from heartviz.batch import Outcome, Settings, analyze_one, list_sources, make_index, write_csv
 from heartviz.batch.table import table_of
+from heartviz.gate import OFFERED
+from heartviz.records import Radiograph, Report
 from heartviz.ui import panels
+from heartviz.ui.corrected import ask_corrected
 from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
@@ -61,7 +64,7 @@ class View:
     held: HeldBatch | None
 
 
-def run_films(engine: Engine, paths: Sequence[Path], task: str) -> Iterator[View]:
+def run_films(engine: Engine, paths: Sequence[Path], task: str, correct: str = "") -> Iterator[View]:
     """The page after each film of these uploads, which are deleted as they are done, and at the end in any case."""
     held, left = HeldBatch(), Counter(paths)
     try:
@@ -75,7 +78,7 @@ def run_films(engine: Engine, paths: Sequence[Path], task: str) -> Iterator[View
         held.names = tuple(source.name for source in sources)
         yield View(panels.working(f"0 of {len(sources)} films"), "", held)
         for place, source in enumerate(sources):
-            held.outcomes[place] = analyze_one(source, partial(_analyze, engine, held, task))
+            held.outcomes[place] = analyze_one(source, partial(_analyze, engine, held, task, correct))
             if source.member is None:
                 drop_upload(Path(source.path))
                 left[Path(source.path)] -= 1
@@ -109,8 +112,11 @@ def make_table(kind: str, held: HeldBatch | None) -> bytes | None:
     return make_index(held.outcomes, held.models, len(held.names)).encode()
 
 
-def _analyze(engine: Engine, held: HeldBatch, task: str, content: bytes) -> Any:
-    report = engine.analyze(engine.load(content), task, None, Settings.gradient_for, lambda done, words: None)
+def _analyze(engine: Engine, held: HeldBatch, task: str, correct: str, content: bytes) -> Any:
+    def ask(radiograph: Radiograph) -> Report:
+        return engine.analyze(radiograph, task, None, Settings.gradient_for, lambda done, words: None)
+
+    report = ask_corrected(engine, engine.load(content), correct, ask)
     held.models = dict(report.models)
     return report
 
@@ -135,26 +141,36 @@ def build_batch_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
                     value=next(iter(TASK_NAMES)),
                     label="Maps are for VGG+Mask's answer to",
                 )
+                correct = gr.Checkbox(
+                    False,
+                    label="Put turned and inverted films right",
+                    info="As the gate offers it. Without this they are listed as not accepted.",
+                )
                 stop = gr.Button("Stop", variant="stop", size="sm")
         status = gr.HTML(elem_id="hv-batch-status")
         table = gr.HTML(elem_classes="hv-batch")
         with gr.Row():
             buttons = {kind: gr.Button(words) for kind, (words, _) in DOWNLOADS.items()}
-    _wire(engine, upload, task, stop, (status, table, held), buttons)
+    _wire(engine, upload, [task, correct], stop, (status, table, held), buttons)
 
 
 def _wire(
-    engine: Engine, upload: gr.File, task: gr.Radio, stop: gr.Button, shown: tuple, buttons: dict[str, gr.Button]
+    engine: Engine,
+    upload: gr.File,
+    choices: Sequence[gr.components.Component],
+    stop: gr.Button,
+    shown: tuple,
+    buttons: dict[str, gr.Button],
 ) -> None:
     status, table, held = shown
 
-    def on_upload(files: list[str], chosen: str, before: HeldBatch | None) -> Iterator[tuple[Any, ...]]:
+    def on_upload(files: list[str], task: str, put_right: bool, before: HeldBatch | None) -> Iterator[tuple[Any, ...]]:
         _forget(before)
-        for view in run_films(engine, [Path(file) for file in files], chosen):
+        for view in run_films(engine, [Path(file) for file in files], task, OFFERED if put_right else ""):
             yield view.status, view.table, view.held, None
 
     running = upload.upload(
-        on_upload, [upload, task, held], [status, table, held, upload], show_progress_on=status, **BATCH_QUEUE
+        on_upload, [upload, *choices, held], [status, table, held, upload], show_progress_on=status, **BATCH_QUEUE
     )
     stop.click(finish, held, status, cancels=[running], queue=False, api_visibility="private")
     for kind, button in buttons.items():
