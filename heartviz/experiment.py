@@ -178,6 +178,7 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         report,
         segmentation=segmentation,
         cardiothoracic=cardiothoracic,
+        moved=None,
         predictions=predictions,
         explanation=explained,
         pictures_seen=seen,

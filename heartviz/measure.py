@@ -1,12 +1,13 @@
 """Numbers from masks and maps: cardiothoracic ratio, share of relevance by region, does a map find its cause."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heartviz.errors import SegmentationError
+from heartviz.errors import QuestionError, SegmentationError
 from heartviz.records import REGIONS, CardiothoracicRatio, RelevanceShare
 
 # Blocks along the longer side, and draws, of the bootstrap of a map's shares.
@@ -29,6 +30,20 @@ def measure_cardiothoracic_ratio(heart_mask: NDArray[np.bool_], lungs_mask: NDAr
     thorax_cols, thorax_row = _widest(lungs_mask)
     ratio = (heart_cols[1] - heart_cols[0] + 1) / (thorax_cols[1] - thorax_cols[0] + 1)
     return CardiothoracicRatio(ratio, heart_cols, heart_row, thorax_cols, thorax_row)
+
+
+def move_lines(
+    found: CardiothoracicRatio, heart_cols: tuple[int, int], thorax_cols: tuple[int, int], width_px: int
+) -> CardiothoracicRatio:
+    """The ratio by lines with these (first, last) columns in place of those found, on a film of this width.
+
+    Raises QuestionError where a line's ends are out of order or beside the film.
+    """
+    for first, last in (heart_cols, thorax_cols):
+        if not 0 <= first <= last < width_px:
+            raise QuestionError(f"A line can't go from column {first} to {last} on a film of {width_px} columns.")
+    ratio = (heart_cols[1] - heart_cols[0] + 1) / (thorax_cols[1] - thorax_cols[0] + 1)
+    return replace(found, ratio=ratio, heart_cols=heart_cols, thorax_cols=thorax_cols)
 
 
 def _widest(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], int]:

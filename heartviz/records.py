@@ -212,7 +212,8 @@ class Report:
 
     `pictures_seen` is arm to what that network was shown, laid back on the film: float32 (H, W), NaN where unseen.
     `seconds` is stage to seconds; `models` is model name to sha256. `checks` are the gate's, in order, `offer` the
-    correction (gate.CORRECTIONS) that may put right what it warned of, "" where there is none.
+    correction (gate.CORRECTIONS) that may put right what it warned of, "" where there is none. `moved` is the ratio by
+    lines that a person moved, None where nobody did.
     """
 
     radiograph: Radiograph
@@ -226,6 +227,12 @@ class Report:
     seconds: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateCheck, ...] = ()
     offer: str = ""
+    moved: CardiothoracicRatio | None = None
+
+    @property
+    def shown_ratio(self) -> CardiothoracicRatio:
+        """The ratio by a person's lines where there are some, else by the outlines."""
+        return self.moved or self.cardiothoracic
 
 
 @dataclass(frozen=True)

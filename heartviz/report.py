@@ -13,7 +13,7 @@ from heartviz import __version__
 from heartviz.errors import GateError, RadiographError
 from heartviz.gate import judge_unreadable
 from heartviz.plots import plot_model_maps
-from heartviz.records import ARMS, GateCheck, Report
+from heartviz.records import ARMS, CardiothoracicRatio, GateCheck, Report
 from heartviz.words import METHOD_WORDS
 
 INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
@@ -39,6 +39,7 @@ def report_to_dict(report: Report, file: str | None) -> dict[str, Any]:
         "spacing_mm": None if spacing is None else {"row": spacing[0], "col": spacing[1]},
         "cardiothoracic_ratio": cardiothoracic.ratio,
         "cardiothoracic_widths_px": {"heart": cardiothoracic.heart_width_px, "thorax": cardiothoracic.thorax_width_px},
+        "moved_by_hand": None if report.moved is None else _moved_to_dict(report.moved),
         "predictions": {
             task: {arm: dict(prediction.probabilities) for arm, prediction in by_arm.items()}
             for task, by_arm in report.predictions.items()
@@ -87,6 +88,12 @@ def refusal_to_dict(error: Exception, reason: str, file: str) -> dict[str, Any]:
         checks = judge_unreadable(reason)
     gate = {"checks": _checks_to_list(checks), "offered_correction": getattr(error, "offer", "") or None}
     return {"file": file, "accepted": False, "messages": [reason], **gate, **empty, **_footer()}
+
+
+def _moved_to_dict(moved: CardiothoracicRatio) -> dict[str, Any]:
+    widths = {"heart": moved.heart_width_px, "thorax": moved.thorax_width_px}
+    columns = {"heart": list(moved.heart_cols), "thorax": list(moved.thorax_cols)}
+    return {"cardiothoracic_ratio": moved.ratio, "cardiothoracic_widths_px": widths, "columns": columns}
 
 
 def _checks_to_list(checks: Sequence[GateCheck]) -> list[dict[str, str]]:

@@ -142,6 +142,13 @@ def percent(ratio: float) -> str:
     return f"{100 * ratio:.0f} %"
 
 
+def describe_moved(report: Report) -> tuple[str, ...]:
+    """That a person moved the ratio's lines, and what it was by the outlines; nothing where nobody did."""
+    if report.moved is None:
+        return ()
+    return (f"By lines that were moved by hand; by the outlines the ratio is {report.cardiothoracic.ratio:.3f}.",)
+
+
 def describe_shares(
     shares: Mapping[Arm, RelevanceShare],
     gradient_for: GradientFor = "picture_seen",

@@ -3,14 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from heartviz.errors import SegmentationError
+from heartviz.errors import QuestionError, SegmentationError
 from heartviz.measure import (
     delete_by_rank,
     hits_cause,
     measure_cardiothoracic_ratio,
     measure_rank_accuracy,
     measure_relevance_share,
+    move_lines,
 )
+from heartviz.records import CardiothoracicRatio
 
 
 def boxes():
@@ -124,3 +126,13 @@ def test_deletion_and_insertion_of_a_model_that_adds_up_its_pixels():
     # Highest first: 10 loses 4, 3, 2, 1; insertion gains them in that order.
     assert deleted.tolist() == [10, 6, 3, 1, 0]
     assert inserted.tolist() == [0, 4, 7, 9, 10]
+
+
+def test_lines_that_were_moved_give_their_own_ratio():
+    found = CardiothoracicRatio(0.5, (40, 79), 10, (20, 99), 30)
+    moved = move_lines(found, (40, 83), (20, 107), 120)
+    assert moved == CardiothoracicRatio(0.5, (40, 83), 10, (20, 107), 30)
+    assert move_lines(found, (50, 50), (20, 99), 120).ratio == pytest.approx(1 / 80)
+    for heart, thorax in (((60, 59), (20, 99)), ((-1, 59), (20, 99)), ((40, 79), (20, 120))):
+        with pytest.raises(QuestionError, match="A line can't go from column"):
+            move_lines(found, heart, thorax, 120)

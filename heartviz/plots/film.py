@@ -21,16 +21,14 @@ def plot_film(pixels: FloatImage) -> RGB:
 
 def plot_overlay(report: Report) -> RGB:
     """The film with heart and lungs outlined and named, and the two widths of the cardiothoracic ratio drawn."""
-    return _plot_outlined(report.radiograph.pixels, report.segmentation, report.cardiothoracic)
+    return _plot_outlined(report.radiograph.pixels, report.segmentation, report.shown_ratio)
 
 
 def plot_outlines(report: Report) -> RGBA:
-    """What `plot_overlay` draws on the film, alone: transparent where it draws nothing."""
+    """The outlines and names that `plot_overlay` draws, alone: transparent elsewhere, and without the two widths."""
     size = report.radiograph.pixels.shape
     # Drawn on black and on white: where the two differ, the film would show through by that much.
-    on_black, on_white = (
-        _plot_outlined(np.full(size, gray, np.float32), report.segmentation, report.cardiothoracic) for gray in (0, 1)
-    )
+    on_black, on_white = (_plot_outlined(np.full(size, gray, np.float32), report.segmentation, None) for gray in (0, 1))
     alpha = 255 - np.clip(on_white.astype(np.int16) - on_black, 0, 255).max(axis=2, keepdims=True)
     colour = np.minimum(255, on_black * 255.0 / np.maximum(alpha, 1))
     return np.concatenate([np.round(colour), alpha], axis=2).astype(np.uint8)

@@ -10,7 +10,7 @@ from heartviz import plots
 from heartviz.errors import RadiographError
 from heartviz.gallery import EXAMPLES, Example
 from heartviz.records import ARMS, GradientFor, Radiograph, Report
-from heartviz.ui import checks, maps, panels, take_home
+from heartviz.ui import checks, lines, maps, panels, take_home
 from heartviz.ui.engine import Engine, Progress
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport, Shelf
@@ -134,6 +134,7 @@ def _add_panels(parts: dict[str, Any]) -> gr.Radio:
                 parts["overlay"] = gr.HTML()
             with gr.Column(scale=2, min_width=280):
                 parts["ratio"] = gr.HTML()
+        parts["lines"] = lines.add_answer()
     with gr.Column(elem_classes="hv-panel"):
         gr.HTML("<h2>2. What each model says, and what it was shown</h2>")
         task = gr.Radio([(name, key) for key, name in TASK_NAMES.items()], value=DEFAULT_TASK, label="Question")
@@ -252,4 +253,5 @@ def _wire(
         event.then(on_controls, control_inputs, show_progress_on=controls, **other_map)
     parts["with_controls"].input(on_controls, control_inputs, show_progress_on=controls, **other_map)
     layers = [parts[name] for name in maps.LAYER_PICTURES]
+    lines.wire(shelf, parts["held"], parts["lines"], parts["ratio"])
     parts["layer"].input(on_layer, [parts["held"], task, parts["layer"]], show_progress_on=layers, **other_map)

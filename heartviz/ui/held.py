@@ -2,10 +2,10 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heartviz.interventions.catalogue import Donor
-from heartviz.records import Radiograph, Report
+from heartviz.records import CardiothoracicRatio, Radiograph, Report
 
 # A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
 # closed page's state for an hour.)
@@ -90,6 +90,13 @@ class Shelf:
         report = held.report
         if report is not None:
             self.keep(report, held)
+            held.edited = edited
+
+    def keep_lines(self, moved: CardiothoracicRatio | None, held: HeldReport) -> None:
+        """Holds the ratio by lines that a person moved, or none; the film is kept anew, and so is an edited heart."""
+        report, edited = held.report, held.edited
+        if report is not None:
+            self.keep(replace(report, moved=moved), held)
             held.edited = edited
 
     def keep_donor(self, donor: Donor, held: HeldReport) -> None:

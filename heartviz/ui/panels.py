@@ -8,7 +8,7 @@ from heartviz import plots
 from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
 from heartviz.ui.engine import ModelCard
 from heartviz.ui.words import CLASS_NAMES, CONTROL_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
-from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, percent
+from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, describe_moved, percent
 
 
 def empty_state() -> str:
@@ -52,9 +52,10 @@ def headline(report: Report) -> str:
 
 def ratio_panel(report: Report) -> str:
     """The cardiothoracic ratio as a number with its two widths, what it means, and the legend of the outlines."""
-    ratio = report.cardiothoracic
+    ratio = report.shown_ratio
     height, width = report.radiograph.pixels.shape
     side = "above" if ratio.ratio > 0.5 else "not above"
+    moved = "".join(f"<p><b>{escape(words)}</b></p>" for words in describe_moved(report))
     legend = "".join(
         f'<li><i style="background:{plots.hex_colour(colour)}"></i>{name}</li>'
         for name, colour in (
@@ -66,7 +67,7 @@ def ratio_panel(report: Report) -> str:
     )
     return (
         '<div class="hv-ratio"><p class="hv-label">Cardiothoracic ratio</p>'
-        f'<p class="hv-number" data-testid="ctr">{ratio.ratio:.2f}</p>'
+        f'<p class="hv-number" data-testid="ctr">{ratio.ratio:.2f}</p>{moved}'
         f"<p>Heart {_width(report, ratio.heart_width_px)} wide, thorax {_width(report, ratio.thorax_width_px)} wide. "
         f"{ratio.ratio:.2f} is {side} 0.50, the usual limit for an adult's heart on an upright film taken from behind "
         "(posteroanterior). Lying down, breathing out or being a small child widens a normal heart.</p>"
@@ -237,7 +238,7 @@ def fine_print(report: Report, cards: Mapping[str, ModelCard]) -> str:
 
 def overlay_alt(report: Report) -> str:
     """Alternative text of the outlined film."""
-    ratio = report.cardiothoracic
+    ratio = report.shown_ratio
     return (
         f"Chest film with heart and lungs outlined. Heart {_width(report, ratio.heart_width_px)} wide, thorax "
         f"{_width(report, ratio.thorax_width_px)} wide, cardiothoracic ratio {ratio.ratio:.2f}."

@@ -95,7 +95,7 @@ LAUNCH_OPTIONS = MappingProxyType(
     {
         "theme": build_theme(),
         "css_paths": [Path(__file__).with_name("style.css")],
-        "js": _join_scripts("waiting.js", "viewer.js"),
+        "js": _join_scripts("waiting.js", "viewer.js", "lines.js"),
         "share": False,
         "run_history": False,
         "enable_monitoring": False,

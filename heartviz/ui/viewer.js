@@ -19,6 +19,7 @@
     figure.querySelector(".hv-stage").style.transform = `translate(${x}%, ${y}%) scale(${zoom})`;
     figure.querySelector(".hv-view").classList.toggle("hv-zoomed", zoom > 1);
     figure.style.setProperty("--hv-opacity", state.opacity / 100);
+    figure.style.setProperty("--hv-zoom", zoom);
     // DICOM PS3.3 C.11.2.1.2.1, with grays from 0 to 1.
     const slope = 255 / (width - 1), intercept = 0.5 - (level - 0.5) / (width - 1);
     for (const band of figure.querySelectorAll("feComponentTransfer > *")) {

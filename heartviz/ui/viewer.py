@@ -7,7 +7,7 @@ from html import escape
 
 from heartviz import plots
 from heartviz.records import ARMS, Arm, Report
-from heartviz.ui import panels
+from heartviz.ui import lines, panels
 from heartviz.ui.fleeting import png_address
 
 # Width and centre of the grays that are spread from black to white, in the 256 grays of the picture shown, counted as
@@ -15,8 +15,9 @@ from heartviz.ui.fleeting import png_address
 PRESETS = {"As is": (256, 128), "Soft": (400, 128), "Hard": (128, 128)}
 _SHOWN = {"film": "Film", "outlines": "Outlines", "map": "Map"}
 _KEYS = (
-    "Click the film, then: wheel or + and - zoom, drag or arrows move, double click or 0 shows it whole, "
-    "I inverts, F fills the screen, 1 2 3 show film, outlines, map."
+    "To correct the ratio, drag the ends of the two lines, or move them by the arrow keys. Click the film, then: wheel "
+    "or + and - zoom, drag or arrows move, double click or 0 shows it whole, I inverts, F fills the screen, 1 2 3 show "
+    "film, outlines, map."
 )
 
 
@@ -39,8 +40,10 @@ def show_viewer(report: Report) -> str:
         '<div class="hv-view" role="group" tabindex="0" aria-label="The film" aria-describedby="hv-viewer-keys">'
         f'<div class="hv-stage"><img class="hv-film" src="{png_address(film)}" '
         f'alt="{escape(panels.overlay_alt(report))}" draggable="false">'
-        f"{_layer(plots.plot_outlines(report), '', 'outlines')}{maps}</div></div>"
-        f'<figcaption>{_controls()}{captions}<p class="hv-fine" id="hv-viewer-keys">{_KEYS}</p></figcaption></figure>'
+        f"{_layer(plots.plot_outlines(report), '', 'outlines')}{maps}"
+        f"{lines.draw_lines(report)}</div></div>"
+        f"<figcaption>{lines.tell_ratio(report)}{_controls()}{captions}"
+        f'<p class="hv-fine" id="hv-viewer-keys">{_KEYS}</p></figcaption></figure>'
     )
 
 

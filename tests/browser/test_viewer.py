@@ -52,7 +52,7 @@ def test_window_zoom_and_map_by_keyboard_outlive_another_class(page, film):
     page.keyboard.press("3")
     map_of_mask = view.locator("[data-model=mask]")
     assert map_of_mask.evaluate("e => getComputedStyle(e).display") != "none"
-    assert not view.locator("[data-shown=outlines]").is_visible()
+    assert not view.locator(".hv-over[data-shown=outlines]").is_visible()
     viewer.get_by_role("slider", name="Overlay").fill("40")
     assert map_of_mask.evaluate("e => getComputedStyle(e).opacity") == "0.4"
 
@@ -64,3 +64,48 @@ def test_window_zoom_and_map_by_keyboard_outlive_another_class(page, film):
     page.keyboard.press("0")
     assert scale_and_move(viewer) == [1, 0, 0]
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_ratios_lines_are_dragged_and_moved_by_keys_and_put_back(page, film):
+    upload(page, film)
+    wait_for_result(page)
+    by_lines, number = page.get_by_test_id("ratio-by-lines"), page.get_by_test_id("ctr")
+    found = number.text_content()
+    assert by_lines.text_content() == found
+    left, right = (page.get_by_role("slider", name=f"Heart: {side} end") for side in ("left", "right"))
+    first, last = (int(end.get_attribute("aria-valuenow")) for end in (left, right))
+    width = int(left.get_attribute("aria-valuemax")) + 1
+
+    box, film_box = right.bounding_box(), page.locator(".hv-lines").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + film_box["width"] / 10, y, steps=4)
+    page.mouse.up()
+    moved = int(right.get_attribute("aria-valuenow"))
+    assert moved == pytest.approx(last + width / 10, abs=2)
+    assert scale_and_move(page.get_by_test_id("viewer")) == [1, 0, 0]  # the film stayed
+    told = page.get_by_text("By lines that were moved by hand; by the outlines the ratio is").text_content()
+    assert f"{float(told.rstrip('.').split()[-1]):.2f}" == found
+    assert number.text_content() == by_lines.text_content() > found
+
+    left.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert left.get_attribute("aria-valuenow") == str(first + 9)
+    for _ in range(2):  # no further than the other end
+        page.keyboard.press("ArrowRight")
+    thorax = [int(page.get_by_role("slider", name=f"Thorax: {side} end").get_attribute("aria-valuenow"))
+              for side in ("left", "right")]  # fmt: skip
+    expected = (moved - first - 11 + 1) / (thorax[1] - thorax[0] + 1)
+    page.wait_for_function(
+        "words => document.querySelector('[data-testid=ctr]').textContent === words", arg=f"{expected:.2f}"
+    )
+    page.get_by_label("Normal", exact=True).click()  # another map: the lines stay where they were moved to
+    page.get_by_text("map of VGG+Mask for Normal").wait_for(state="attached")
+    assert [int(end.get_attribute("aria-valuenow")) for end in (left, right)] == [first + 11, moved]
+
+    page.get_by_role("button", name="Put the lines back").click()
+    page.wait_for_function("words => document.querySelector('[data-testid=ctr]').textContent === words", arg=found)
+    assert [int(end.get_attribute("aria-valuenow")) for end in (left, right)] == [first, last]
+    assert not page.get_by_role("button", name="Put the lines back").is_visible()
