@@ -123,11 +123,11 @@ def mediastinum_half_width(patient: Patient, y: Field, z: Field, side: int) -> F
     return (wide * (plain + more + wave)).astype(np.float32)
 
 
-def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
-    """Lungs, chambers, pericardium, great vessels, airways, the space under the domes, each on its grid."""
+def build_chest(patient: Patient, voxel_mm: float, with_masks: bool = True) -> dict[str, Volume]:
+    """Lungs and airways, and what only masks are made of unless they are not asked for; each on its grid."""
     grid = lungs_grid(patient, voxel_mm)
     lungs = cavity_distance(patient, grid)
-    cavity = occupancy(lungs, voxel_mm)
+    cavity = occupancy(lungs, voxel_mm) if with_masks else None
     middle = int(np.searchsorted(grid.x, 0.0))
     for side, half in ((-1, np.s_[:middle]), (1, np.s_[middle:])):
         between = mediastinum_half_width(patient, grid.y[:, None], grid.z[None, :], side)
@@ -155,21 +155,25 @@ def build_chest(patient: Patient, voxel_mm: float) -> dict[str, Volume]:
     low, high = (np.array([axis[end] for axis in (air_grid.x, air_grid.y, air_grid.z)]) for end in (0, -1))
     _, hull = grid.window(low - 0.1 * voxel_mm, high + 0.1 * voxel_mm)
     np.maximum(lungs[hull], -wall[:, : lungs[hull].shape[1]], out=lungs[hull])
-    shadow = np.maximum(roots, _lid_distance(patient, centre))
-    beneath = np.maximum(heart, _lid_distance(patient, part))
     lung = occupancy(lungs, voxel_mm)
-    volumes = {
+    seen = {
         "right_lung": Volume(Grid(grid.x[:middle], grid.y, grid.z, voxel_mm), lung[:, :, :middle]),
         "left_lung": Volume(Grid(grid.x[middle:], grid.y, grid.z, voxel_mm), lung[:, :, middle:]),
+        "airway": Volume(air_grid, occupancy(air, voxel_mm)),
+    }
+    if not with_masks:
+        return seen
+    shadow = np.maximum(roots, _lid_distance(patient, centre))
+    beneath = np.maximum(heart, _lid_distance(patient, part))
+    masked = {
         "heart": Volume(part, occupancy(beneath, voxel_mm)),
         "roots": Volume(centre, occupancy(shadow, voxel_mm)),
         "pericardium": Volume(part, occupancy(heart, voxel_mm)),
         "great_vessels": Volume(centre, occupancy(great, voxel_mm)),
-        "airway": Volume(air_grid, occupancy(air, voxel_mm)),
         "cavity": Volume(grid, cavity),
         "below_domes": _below_domes(patient, grid, voxel_mm),
     }
-    return volumes | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
+    return seen | masked | {name: Volume(part, occupancy(field, voxel_mm)) for name, field in chambers.items()}
 
 
 def _heart_window(patient: Patient, grid: Grid) -> tuple[Grid, tuple[slice, slice, slice]]:

@@ -72,9 +72,9 @@ def render_film(
     exposure = exposure or draw_exposure(rng, view)
     ill = apply_lesion(patient, lesion)
     scene = _project_constant(patient, beam)
-    primary, masks = _project_changing(ill, beam, scene)
+    primary, masks = _project_changing(ill, beam, scene, with_masks=True)
     grown = float(beam.magnification(0.0))
-    twin = primary if ill == patient else _project_changing(patient, beam, scene)[0]
+    twin = primary if ill == patient else _project_changing(patient, beam, scene, with_masks=False)[0]
     shown = (exposure, beam.pixel_mm, grown)
     tone = find_tone(twin, *shown)
     pixels = expose(primary, *shown, tone)
@@ -125,10 +125,10 @@ def _project_constant(patient: Patient, beam: Beam) -> MappingProxyType[str, Fie
 
 
 def _project_changing(
-    patient: Patient, beam: Beam, scene: MappingProxyType[str, Field]
+    patient: Patient, beam: Beam, scene: MappingProxyType[str, Field], with_masks: bool
 ) -> tuple[Field, dict[str, BoolMask]]:
-    """The transmitted share of the beam, and the masks."""
-    chest = build_chest(patient, _voxel_mm(beam))
+    """The transmitted share of the beam, and the masks, none where they are not asked for."""
+    chest = build_chest(patient, _voxel_mm(beam), with_masks)
     paths = {
         name: _project(beam, volume) if name in SEEN else _project_coarsely(beam, volume)
         for name, volume in chest.items()
@@ -149,7 +149,8 @@ def _project_changing(
         "cortical": scene["cortical"],
         "cancellous": scene["cancellous"],
     }
-    return transmit(tissues), _make_masks(beam, paths, MEDIASTINUM_PATH_MM * patient.scale_xyz[1])
+    masks = _make_masks(beam, paths, MEDIASTINUM_PATH_MM * patient.scale_xyz[1]) if with_masks else {}
+    return transmit(tissues), masks
 
 
 def _make_masks(beam: Beam, paths: dict[str, Field], depth_mm: float) -> dict[str, BoolMask]:
