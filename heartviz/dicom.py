@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.encaps import get_frame
-from pydicom.filereader import read_dataset, read_preamble
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.filereader import read_dataset, read_partial, read_preamble
+from pydicom.filewriter import write_file_meta_info
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
+from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -22,17 +26,22 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from heartviz.codestream import is_cut_short, measure_codestream
+from heartviz.codestream import LONG_FILL, MOST_RUNS, is_cut_short, is_endless_work, measure_codestream, measure_rle
 from heartviz.errors import RadiographError
-from heartviz.gray import MAX_SAMPLES, check_size, to_gray
+from heartviz.gray import MAX_FILE_BYTES, check_size, to_gray
+from heartviz.ration import RationedBytes
 from heartviz.records import Radiograph
 
 # pydicom's log lines quote values of the file, names among them.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 PREAMBLE_BYTES = 128
-# Four bytes a sample, and as much again for everything else in the file.
-MAX_INFLATED_BYTES = 8 * MAX_SAMPLES
+# What is not read uncompressed is not read deflated.
+MAX_INFLATED_BYTES = MAX_FILE_BYTES
+# A film has some hundred elements; all that are read of it but its picture are some 100 kB, the longest of them a
+# lookup table of 65,536 entries.
+MOST_READS, MOST_HEADER_BYTES = 100_000, 4_000_000
+MOST_ELEMENT_BYTES, MOST_SEQUENCE_BYTES = 300_000, 1_500_000
 NOT_RADIOGRAPHS = {
     "CT": "a CT slice",
     "MR": "an MR slice",
@@ -40,6 +49,8 @@ NOT_RADIOGRAPHS = {
     "PT": "a PET slice",
     "NM": "a nuclear medicine picture",
 }
+EXPORT_AGAIN = "Export the film again."
+UNDEFINED_LENGTH = 0xFFFFFFFF
 ADULT_FROM_YEARS = 18
 # The units of an age string in years. Source: DICOM PS3.5 6.2, AS.
 AGE_UNITS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
@@ -51,10 +62,13 @@ WANTED = (  # noqa: SIM905
     "PixelPaddingRangeLimit WindowCenter WindowWidth VOILUTFunction RescaleIntercept RescaleSlope ModalityLUTSequence "
     "VOILUTSequence PresentationLUTShape RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor "
     "BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData GreenPaletteColorLookupTableData "
-    "BluePaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData "
-    "SegmentedGreenPaletteColorLookupTableData SegmentedBluePaletteColorLookupTableData "
-    "ExtendedOffsetTable ExtendedOffsetTableLengths PatientAge PixelData"
+    "BluePaletteColorLookupTableData PatientAge PixelData"
 ).split()
+# Parsed only where they are asked for, past every ration; several tables may be in one.
+SEQUENCES = {tag_for_keyword(keyword) for keyword in ("ModalityLUTSequence", "VOILUTSequence")}
+PIXEL_DATA, CHARACTER_SET = tag_for_keyword("PixelData"), tag_for_keyword("SpecificCharacterSet")
+WANTED_TAGS = [tag_for_keyword(keyword) for keyword in WANTED]
+MEASURED = {*WANTED_TAGS, CHARACTER_SET} - SEQUENCES - {PIXEL_DATA}
 
 
 def is_dicom(payload: bytes) -> bool:
@@ -121,24 +135,45 @@ def _read_film(payload: bytes) -> Radiograph:
 
 
 def _read_dataset(payload: bytes) -> pydicom.FileDataset:
-    _refuse_deflate_bomb(payload)
-    return pydicom.dcmread(io.BytesIO(payload), force=True, specific_tags=WANTED)
+    stream = RationedBytes(_inflate(payload), MOST_READS, MOST_HEADER_BYTES)
+
+    def is_refused(tag: BaseTag, _vr: str | None, length: int) -> bool:
+        """False; raises RadiographError before a value is read that no film has so long."""
+        if (tag in MEASURED and length > MOST_ELEMENT_BYTES) or (
+            tag in SEQUENCES and MOST_SEQUENCE_BYTES < length < UNDEFINED_LENGTH
+        ):
+            raise RadiographError(f"An element of this DICOM file ({tag}) is longer than in any film. {EXPORT_AGAIN}")
+        stream.unmeasured = tag == PIXEL_DATA
+        return False
+
+    return read_partial(stream, stop_when=is_refused, force=True, specific_tags=WANTED_TAGS)
 
 
-def _refuse_deflate_bomb(payload: bytes) -> None:
-    stream = io.BytesIO(payload)
+def _inflate(payload: bytes) -> bytes:
+    """The file as it would be not deflated; others as they are."""
+    stream = RationedBytes(payload, MOST_READS, MOST_HEADER_BYTES)
+
+    def is_past(tag: BaseTag, _vr: str | None, length: int) -> bool:
+        if tag.group == 2 and length > MOST_ELEMENT_BYTES:
+            raise RadiographError(f"An element of this DICOM file ({tag}) is longer than in any film. {EXPORT_AGAIN}")
+        return tag.group != 2
+
     read_preamble(stream, force=True)
-    meta = read_dataset(
-        stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, _vr, _length: tag.group != 2
-    )
+    meta = FileMetaDataset(read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=is_past))
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), MAX_INFLATED_BYTES + 1)
+        return payload
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload[stream.tell() :], MAX_INFLATED_BYTES + 1)
     if len(inflated) > MAX_INFLATED_BYTES:
         raise RadiographError(
-            f"This deflated DICOM file unpacks to more than {MAX_INFLATED_BYTES // 10**6} MB, more than any film. "
+            f"This deflated DICOM file unpacks to more than {MAX_INFLATED_BYTES // 10**6} MB, the most that is read. "
             "Export the film uncompressed."
         )
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    plain = io.BytesIO()
+    plain.write(bytes(PREAMBLE_BYTES) + b"DICM")
+    write_file_meta_info(plain, meta, enforce_standard=False)
+    plain.write(inflated)
+    return plain.getvalue()
 
 
 def _refuse_other_objects(dataset: pydicom.FileDataset) -> None:
@@ -181,8 +216,11 @@ def _decode(dataset: pydicom.FileDataset) -> NDArray:
     if syntax.is_encapsulated:
         # Damaged JPEG bytes abort the process inside gdcm, and RLE ones panic in pylibjpeg: neither is asked.
         plugin = "pydicom" if syntax == RLELossless else "pylibjpeg"
-        if syntax != RLELossless:
-            _check_codestream(get_frame(dataset.PixelData, 0, number_of_frames=1), dataset)
+        pixel_data = RationedBytes(dataset.PixelData, MOST_READS, 2 * MAX_FILE_BYTES)
+        frame = get_frame(pixel_data, 0, number_of_frames=1)
+        (_check_rle if syntax == RLELossless else _check_codestream)(frame, dataset)
+        # What was checked is what is decoded, whatever other tables of offsets are in the file.
+        dataset.PixelData = encapsulate([frame])
     return pixel_array(dataset, decoding_plugin=plugin)
 
 
@@ -191,12 +229,29 @@ def _check_codestream(stream: bytes, dataset: pydicom.FileDataset) -> None:
     if is_cut_short(stream):
         raise RadiographError("The compressed picture in this DICOM file is cut short. Export the film again.")
     height, width = int(dataset.Rows), int(dataset.Columns)
+    plain_bytes = height * width * int(dataset.SamplesPerPixel) * -(-int(dataset.BitsAllocated) // 8)
+    if len(stream) > 2 * plain_bytes + MOST_HEADER_BYTES or LONG_FILL in stream or is_endless_work(stream):
+        raise RadiographError(
+            "The compressed picture in this DICOM file is longer, or cut into more parts, than any film. "
+            "Export the film uncompressed or as PNG."
+        )
     found = measure_codestream(stream)
     if found != (height, width):
         inside = "has no readable size" if found is None else f"is {found[1]} x {found[0]} px"
         raise RadiographError(
             f"The DICOM header says {width} x {height} px, the compressed picture in it {inside}. "
             "Export the film again."
+        )
+
+
+def _check_rle(frame: bytes, dataset: pydicom.FileDataset) -> None:
+    """None; raises RadiographError where the runs give more than the picture, or are too many to unpack."""
+    longest, runs = measure_rle(frame)
+    # Some writers pad a segment, none by as much again and more.
+    if longest > 2 * int(dataset.Rows) * int(dataset.Columns) or runs > MOST_RUNS:
+        raise RadiographError(
+            "The RLE compressed picture in this DICOM file unpacks to more than the header says, or in more steps than "
+            "any film. Export the film uncompressed or as PNG."
         )
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from heartviz.errors import RadiographError
 
 MIN_SIDE_PX = 128
+MAX_FILE_BYTES = 200_000_000
 # Detectors and digitisers give up to some 20 million pixels; a report of this many takes about 1 GB.
 MAX_PIXELS = 25_000_000
 MAX_SAMPLES = 4 * MAX_PIXELS

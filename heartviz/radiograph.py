@@ -1,7 +1,6 @@
 """Bytes, path or array -> Radiograph: pictures are read here, DICOM in dicom.py; refuses what it can't read."""
 
 import codecs
-import io
 import os
 import stat
 import threading
@@ -14,12 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from heartviz.codestream import is_endless_work
 from heartviz.dicom import is_dicom, read_dicom
 from heartviz.errors import RadiographError
-from heartviz.gray import MAX_PIXELS, check_size, to_gray
+from heartviz.gif import has_more_frames
+from heartviz.gray import MAX_FILE_BYTES, MAX_PIXELS, check_size, to_gray
+from heartviz.png import check_rows
+from heartviz.ration import RationedBytes
 from heartviz.records import Radiograph
 
-MAX_FILE_BYTES = 200_000_000
+# Of what comes before a picture: a profile, a preview, what the camera wrote.
+MOST_READS, MOST_HEADER_BYTES = 10_000, 16_000_000
 READ_HERE = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 PIL_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 FORMAT_NAMES = {"MPO": "JPEG", "WEBP": "WebP"}
@@ -36,6 +40,8 @@ FOREIGN_STARTS = {
 }
 PNG_COLOURS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray and alpha", 6: "RGBA"}
 PIL_COLOURS = {"1": "gray", "L": "gray", "LA": "gray and alpha"}
+# RLE8 and RLE4, which Pillow unpacks pixel by pixel in Python.
+BMP_RUNS = (1, 2)
 # EXIF orientation -> (transposed, then rows reversed, then columns reversed); 1 is upright.
 EXIF_ORIENTATION_TAG = 0x0112
 EXIF_TURNS = {
@@ -148,7 +154,11 @@ def _is_text(opening: bytes) -> bool:
 
 def _read_picture(payload: bytes) -> Radiograph:
     try:
-        with Image.open(io.BytesIO(payload), formats=PIL_FORMATS) as image:
+        stream = RationedBytes(payload, MOST_READS, MOST_HEADER_BYTES)
+        # WebP is read whole when it is opened, by its own library.
+        stream.unmeasured = payload[8:12] == b"WEBP"
+        with Image.open(stream, formats=PIL_FORMATS) as image:
+            stream.lift()
             return _read_open_picture(image, payload)
     except RadiographError:
         raise
@@ -169,11 +179,11 @@ def _read_open_picture(image: Image.Image, payload: bytes) -> Radiograph:
     check_size(height, width)
     name = FORMAT_NAMES.get(image.format, image.format)
     messages: tuple[str, ...] = ()
-    pages = getattr(image, "n_frames", 1)
     if image.format == "MPO":
-        messages = (f"The JPEG holds {pages} pictures, as phones write them; the first was read.",)
-    elif pages > 1:
-        raise RadiographError(f"The {name} holds {pages} pages or frames; one film is needed. Save it as one picture.")
+        messages = (f"The JPEG holds {image.n_frames} pictures, as phones write them; the first was read.",)
+    elif _has_pages(image, payload):
+        raise RadiographError(f"The {name} holds several pages or frames; one film is needed. Save it as one picture.")
+    _refuse_endless_work(image, payload)
     if image.format == "PNG":
         samples, bits, colour = _decode_png(payload)
         inverted = False
@@ -193,6 +203,23 @@ def _read_open_picture(image: Image.Image, payload: bytes) -> Radiograph:
         description=f"{name}, {width} x {height} px, {bits} bit {colour}",
         messages=messages,
     )
+
+
+def _has_pages(image: Image.Image, payload: bytes) -> bool:
+    """Whether there is a second one; never counted, for a file may hold millions."""
+    if image.format == "GIF":
+        return has_more_frames(payload, image.tile[0].offset)
+    return bool(getattr(image, "is_animated", False))
+
+
+def _refuse_endless_work(image: Image.Image, payload: bytes) -> None:
+    """None; raises RadiographError for a small file that would be decoded for minutes."""
+    if image.format == "PNG":
+        check_rows(payload)
+    elif image.format in ("JPEG", "MPO") and is_endless_work(payload):
+        raise RadiographError("The JPEG is cut into more parts than any film. Save it again, if possible as PNG.")
+    elif image.format == "BMP" and image.info.get("compression") in BMP_RUNS:
+        raise RadiographError("The BMP is packed by runs (RLE), which is not read. Save the film as PNG.")
 
 
 def _decode_png(payload: bytes) -> tuple[NDArray, int, str]:

@@ -9,7 +9,21 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each level may import its own and those before it.
 LEVELS = [
     {"errors", "records", "logbook"},
-    {"radiograph", "dicom", "dicom_writer", "gray", "codestream", "preprocess", "masks", "models", "phantom", "words"},
+    {
+        "radiograph",
+        "dicom",
+        "dicom_writer",
+        "gray",
+        "codestream",
+        "ration",
+        "png",
+        "gif",
+        "preprocess",
+        "masks",
+        "models",
+        "phantom",
+        "words",
+    },
     {"manifest", "weights"},
     {"segment", "classify", "gate"},
     {"attribution", "interventions"},

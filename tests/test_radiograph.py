@@ -231,7 +231,7 @@ def test_tiff_of_floats_is_refused() -> None:
 def test_several_pages_are_refused(format_name: str, name: str) -> None:
     other = Image.fromarray(255 - RAMP_U8)
     payload = save_picture(Image.fromarray(RAMP_U8), format_name, save_all=True, append_images=[other])
-    with pytest.raises(RadiographError, match=f"The {name} holds 2 pages or frames; one film is needed"):
+    with pytest.raises(RadiographError, match=f"The {name} holds several pages or frames; one film is needed"):
         load_radiograph(payload)
 
 

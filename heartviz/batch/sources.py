@@ -15,7 +15,9 @@ MOST_UNPACKED_BYTES = 100_000_000_000
 MOST_DIRECTORY_BYTES = 512 * MOST_IN_ZIP
 # Films shrink to a third, black ones to a hundredth; a bomb to a thousandth.
 MOST_SHRUNK, SHRUNK_FROM_BYTES = 200, 10_000_000
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+PIECE_BYTES = 4096
+# Not bzip2: a hundred of its bytes may be 100 MB, which all are in memory at once whatever the ZIP says.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 # What systems put beside people's files.
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
@@ -132,9 +134,12 @@ def _path_of(member: zipfile.ZipInfo) -> PurePosixPath:
 def _read_member(path: str, place: int) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[place]) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content, piece = bytearray(), b"-"
+            while piece and len(content) <= MAX_FILE_BYTES:
+                # Small ones: what a piece of LZMA unpacks to, up to 7,000 times as much, is in memory at once.
+                content += (piece := file.read(PIECE_BYTES))
     except Exception as cause:  # zlib, lzma and zipfile each raise their own on damaged bytes
         raise RadiographError("It can't be unpacked: the ZIP is damaged. Pack or download it again.") from cause
     if len(content) > MAX_FILE_BYTES:
         raise RadiographError(f"It unpacks to more than {MAX_FILE_BYTES // 10**6} MB, the most that is read.")
-    return content
+    return bytes(content)

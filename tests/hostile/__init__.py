@@ -1,0 +1,1 @@
+"""Files made to do harm: huge claims, bombs, lengths that lie; and a fuzzer of the loader."""
