@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import JPEG2000Lossless
 
+from heartviz.batch.sources import list_sources
 from heartviz.codestream import is_endless_work, measure_codestream, measure_rle
 from heartviz.dicom import _read_dataset
 from heartviz.errors import RadiographError
@@ -25,9 +26,10 @@ from tests.films import HEIGHT, RAMP_U8, WIDTH, claim_jpeg_size, compress_dicom,
 from tests.hostile import bombs
 from tests.hostile.bombs import BOMBS
 from tests.hostile.claims import CLAIMS, jpeg_2000, jpeg_with_decoy
+from tests.hostile.fuzz_zips import read_mutated_zips
 from tests.hostile.mutate import mutate
 from tests.hostile.seeds import SEEDS
-from tests.hostile.zips import ZIPS
+from tests.hostile.zips import ZIPS, pack, squeeze
 
 ROOT = Path(__file__).resolve().parents[1]
 # Of the processor, so that a busy machine fails nothing; slow ones are given three times what was measured.
@@ -161,7 +163,24 @@ def test_ten_thousand_mutated_files(tmp_path: Path, way: str) -> None:
     assert told["peak_mb"] < MOST_MB
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_zips_are_read_or_refused_in_words(tmp_path: Path) -> None:
+    told = read_mutated_zips(1500, 5, tmp_path)
+    assert told["read"] > 100
+    assert len(told) > 5
+
+
 # ---- each finding, at its smallest ----
+
+
+def test_a_member_of_a_zip_without_a_name_is_read_and_one_of_bzip2_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "films").write_bytes(pack("", bytes(4), 0, 4))
+    nameless, good = list_sources([tmp_path / "films"])
+    assert (nameless.name, nameless.read()) == ("films/", bytes(4))
+    assert good.read() == write_png(RAMP_U8)
+    (tmp_path / "films").write_bytes(pack("film", squeeze("bzip2", 10_000_000), 12, 1000))
+    with pytest.raises(RadiographError, match="packed in a way that is not read here"):
+        list_sources([tmp_path / "films"])[0].read()
 
 
 def test_a_ration_is_used_up_by_reads_and_by_bytes_and_can_be_lifted() -> None:

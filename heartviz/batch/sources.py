@@ -72,7 +72,8 @@ def list_zip(path: Path, name: str) -> list[Source]:
         if ending is not None and ending[zipfile._ECD_SIZE] > MOST_DIRECTORY_BYTES:  # type: ignore[attr-defined]
             return [Source(name, str(path), refused=_too_many())]
         with zipfile.ZipFile(path) as archive:
-            members = [(place, each) for place, each in enumerate(archive.infolist()) if not each.is_dir()]
+            # Not is_dir, which fails on an empty name.
+            members = [(place, each) for place, each in enumerate(archive.infolist()) if each.filename[-1:] != "/"]
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return [Source(name, str(path), refused="This ZIP is damaged or cut short. Pack or download it again.")]
     members = [(place, each) for place, each in members if not _is_clutter(_path_of(each).parts)]

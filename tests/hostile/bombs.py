@@ -261,10 +261,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "PNG of 1 GB more than it says": lambda: png(140, 131, 8, 0, deflate_zeros(1_000_000_000)),
     "PNG of 60,000 x 60,000 and its rows": lambda: png(60_000, 60_000, 8, 0, deflate_zeros(3_600_060_000)),
     "PNG with a text bomb": lambda: png(
-        140, 131, 8, 0, zlib.compress(bytes(140 * 132)), chunk(b"zTXt", b"a\0\0" + deflate_zeros(1_000_000_000))
+        140, 131, 8, 0, zlib.compress(bytes(140 * 132)), chunk(b"zTXt", b"a\0\0" + deflate_zeros(300_000_000))
     ),
     "PNG with a profile bomb": lambda: png(
-        140, 131, 8, 0, zlib.compress(bytes(140 * 132)), chunk(b"iCCP", b"a\0\0" + deflate_zeros(1_000_000_000))
+        140, 131, 8, 0, zlib.compress(bytes(140 * 132)), chunk(b"iCCP", b"a\0\0" + deflate_zeros(300_000_000))
     ),
     "PNG of chunks": lambda: behind_header(chunk(b"abCd", b"") * (MOST // 12), 33, write_png(RAMP_U8)),
     "PNG of texts": lambda: behind_header(chunk(b"tEXt", b"a\0b") * (MOST // 15), 33, write_png(RAMP_U8)),

@@ -69,6 +69,7 @@ ZIPS: dict[str, Callable[[], bytes]] = {
         "film", deflate_zeros(190_000_000, -15), 8, 190_000_000, repeat=9000
     ),
     "a ZIP in it": nested,
+    "a member without a name": lambda: pack("", b"film", 0, 4),
     "encrypted": lambda: pack("film", bytes(100), 0, 88, flags=1),
     "strongly encrypted": lambda: pack("film", bytes(100), 0, 88, flags=0x41),
     "patched": lambda: pack("film", bytes(100), 0, 100, flags=0x20),
