@@ -133,6 +133,22 @@ def test_no_file_of_the_server_can_be_named_as_a_film(small_server, film):
         urllib.request.urlopen(f"{address}gradio_api/file={ROOT / 'docs' / 'analyze.png'}")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "monitoring",
+        "monitoring/summary",
+        *(f"gradio_api/{name}" for name in ("deep_link", "proxy=http://127.0.0.1/", "vibe-code/")),
+    ],
+)
+def test_what_the_pages_do_not_use_is_closed(small_server, path):
+    for data in (None, b""):
+        asked = urllib.request.Request(f"{small_server[0]}{path}", data)
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            urllib.request.urlopen(asked)
+        assert refused.value.read() == b"There is nothing at this address."
+
+
 def test_a_film_that_is_too_large_is_refused_by_the_server(small_server):
     address, _ = small_server
     body = (
