@@ -107,8 +107,8 @@ def count_changed(kind: str, paths: list[Path], models: Models) -> dict[str, Any
     return line
 
 
-def list_films(folder: Path, config: Config) -> list[Path]:
-    """The files of a folder but its tables, every Nth."""
+def list_films(folder: Path, config: Any) -> list[Path]:
+    """The files of a folder but its tables; every Nth from the first as `config` says."""
     paths = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".csv")
     if not paths:
         raise DataError(f"No film in {folder}: give folders that hold films themselves.")

@@ -4,7 +4,8 @@ from heartviz.gate.view import ADVICE
 from heartviz.records import CardiothoracicRatio, GateCheck, Segmentation
 
 # Limits were set by looking at frontal films that nothing was trained on, laterals, and inverted or turned films:
-# nearly all frontals lie well inside, nearly all others outside at least one. `python -m train.gate` counts.
+# nearly all frontals lie well inside, nearly all others outside at least one. `python -m train.gate` counts, and
+# `python -m train.gate_margins` tells how far inside.
 LEAST_HEART_AREA, LARGEST_HEART_AREA = 0.008, 0.30  # of the film
 LEAST_LUNG_AREA = 0.015  # of the film
 LEAST_CERTAINTY = 0.88  # mean probability inside the least certain mask
@@ -17,26 +18,36 @@ _PARTS = {"heart": "heart", "left_lung": "patient's left lung", "right_lung": "p
 
 def check_anatomy(found: Segmentation, cardiothoracic: CardiothoracicRatio | None) -> GateCheck:
     """Refuses unless a heart between two lungs was found, each plausible by itself; warns of an unusual ratio."""
-    parts = {words: (getattr(found, f"{key}_mask"), getattr(found, f"{key}_prob")) for key, words in _PARTS.items()}
-    missing = [words for words, (mask, _) in parts.items() if not mask.any()]
+    missing = [words for key, words in _PARTS.items() if not getattr(found, f"{key}_mask").any()]
     if missing or cardiothoracic is None:
         return _refuse(f"no {' and no '.join(missing)} was found")
-    for words, (mask, prob) in parts.items():
-        area = float(mask.mean())
-        least, largest = (LEAST_HEART_AREA, LARGEST_HEART_AREA) if words == "heart" else (LEAST_LUNG_AREA, 1.0)
+    seen = measure_anatomy(found)
+    for key, words in _PARTS.items():
+        area = seen[f"{key}_area"]
+        least, largest = (LEAST_HEART_AREA, LARGEST_HEART_AREA) if key == "heart" else (LEAST_LUNG_AREA, 1.0)
         if not least <= area <= largest:
             size = "small" if area < least else "large"
             return _refuse(
                 f"what was taken for the {words} covers {100 * area:.1f} % of the picture, which is too {size}"
             )
-        if float(prob[mask].mean()) < LEAST_CERTAINTY:
+        if seen[f"{key}_certainty"] < LEAST_CERTAINTY:
             return _refuse(f"what was taken for the {words} is too unlike one, or is hidden by disease, to be outlined")
-        if float(((prob > 0.5) & ~mask).sum()) > MOST_STRAY * float(mask.sum()):
+        if seen[f"{key}_stray"] > MOST_STRAY:
             return _refuse(f"what was taken for the {words} lies in several parts")
-    left_area, right_area = float(found.left_lung_mask.sum()), float(found.right_lung_mask.sum())
-    if not LUNG_AREA_RATIO_RANGE[0] <= left_area / right_area <= LUNG_AREA_RATIO_RANGE[1]:
+    if not LUNG_AREA_RATIO_RANGE[0] <= seen["left_over_right_lung"] <= LUNG_AREA_RATIO_RANGE[1]:
         return _refuse("one lung is far larger than the other, as on a film taken from the side")
     return check_ratio(cardiothoracic)
+
+
+def measure_anatomy(found: Segmentation) -> dict[str, float]:
+    """What the check asks of masks that are not empty: shares of the film, certainties, stray parts, ratio of lungs."""
+    measured = {}
+    for key in _PARTS:
+        mask, prob = getattr(found, f"{key}_mask"), getattr(found, f"{key}_prob")
+        measured[f"{key}_area"] = float(mask.mean())
+        measured[f"{key}_certainty"] = float(prob[mask].mean())
+        measured[f"{key}_stray"] = float(((prob > 0.5) & ~mask).sum()) / float(mask.sum())
+    return measured | {"left_over_right_lung": measured["left_lung_area"] / measured["right_lung_area"]}
 
 
 def check_ratio(cardiothoracic: CardiothoracicRatio) -> GateCheck:

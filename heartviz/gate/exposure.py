@@ -19,21 +19,16 @@ def check_exposure(pixels: FloatImage, found: Segmentation) -> GateCheck:
 
     `pixels` is the film as it came, float32 (H, W) in 0..1. Where no heart or lung was found the whole film counts.
     """
-    inside = found.heart_mask | found.lungs_mask
-    gray = pixels[inside] if inside.any() else pixels.ravel()
-    lowest, highest = float(pixels.min()), float(pixels.max())
-    dark, bright = float((gray <= lowest).mean()), float((gray >= highest).mean())
-    steps = np.round(255 * (pixels - lowest) / max(highest - lowest, 1e-6)).astype(np.uint8)
-    levels = np.count_nonzero(np.bincount(steps.ravel(), minlength=256))
-    low, high = np.percentile(gray, (1, 99))
+    seen = measure_exposure(pixels, found)
+    dark, bright, levels = seen["plain_black"], seen["plain_white"], round(seen["gray_levels"])
     if dark > MOST_CLIPPED or bright > MOST_CLIPPED:
         share, colour = (dark, "black") if dark > bright else (bright, "white")
         return _judge(
             "refused", f"{100 * share:.0f} % of heart and lungs are plain {colour}: the exposure cut them off"
         )
-    if high - low < LEAST_RANGE:
-        words = f"Heart and lungs span {100 * (high - low):.1f} % of the gray range: the film is far too "
-        return _judge("refused", words + ("dark" if high < 0.5 else "bright"))
+    if seen["gray_range"] < LEAST_RANGE:
+        words = f"Heart and lungs span {100 * seen['gray_range']:.1f} % of the gray range: the film is far too "
+        return _judge("refused", words + ("dark" if seen["brightest"] < 0.5 else "bright"))
     if levels < LEAST_GRAY_LEVELS:
         return _judge("refused", f"The film has {levels} gray levels: too few to tell tissue from tissue")
     if dark > MUCH_CLIPPED or bright > MUCH_CLIPPED:
@@ -46,6 +41,22 @@ def check_exposure(pixels: FloatImage, found: Segmentation) -> GateCheck:
         words = f"The film has only {width} x {height} px, and the models look at {SEGMENTER_SIZE_PX}"
         return GateCheck("exposure", "warned", f"{words}. Upload the full-size film.")
     return GateCheck("exposure", "passed", "Gray levels and size are enough.")
+
+
+def measure_exposure(pixels: FloatImage, found: Segmentation) -> dict[str, float]:
+    """What the check asks: shares of heart and lungs, gray levels of the film, the range and end of full scale."""
+    inside = found.heart_mask | found.lungs_mask
+    gray = pixels[inside] if inside.any() else pixels.ravel()
+    lowest, highest = float(pixels.min()), float(pixels.max())
+    steps = np.round(255 * (pixels - lowest) / max(highest - lowest, 1e-6)).astype(np.uint8)
+    low, high = np.percentile(gray, (1, 99))
+    return {
+        "plain_black": float((gray <= lowest).mean()),
+        "plain_white": float((gray >= highest).mean()),
+        "gray_levels": float(np.count_nonzero(np.bincount(steps.ravel(), minlength=256))),
+        "gray_range": float(high - low),
+        "brightest": float(high),
+    }
 
 
 def _judge(verdict: str, seen: str) -> GateCheck:

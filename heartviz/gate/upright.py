@@ -18,27 +18,20 @@ def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
 
     `picture` is the film with stretched contrast, float32 (H, W), the segmentation's frame.
     """
-    heart, left, right = found.heart_mask, found.left_lung_mask, found.right_lung_mask
-    if not (heart.any() and left.any() and right.any()):
+    seen = measure_upright(found, picture)
+    if seen is None:
         return GateCheck("upright", "unknown", "Whether it is upright can't be told: heart and lungs were not found.")
-    (left_top, left_end), (right_top, right_end) = find_extent(left, axis=1), find_extent(right, axis=1)
-    first_col, end_col = find_extent(left | right, axis=0)
-    heart_row, heart_col = (float(index.mean()) for index in np.nonzero(heart))
-    if np.nonzero(left)[1].mean() <= np.nonzero(right)[1].mean():
+    if seen["left_lung_to_the_right"] <= 0:
         return _refuse("the patient's left lung was found on the left of the picture")
-    shared = min(left_end, right_end) - max(left_top, right_top)
-    if shared < LEAST_LUNG_OVERLAP * max(left_end - left_top, right_end - right_top):
+    if seen["lung_overlap"] < LEAST_LUNG_OVERLAP:
         return _refuse("the two lungs do not lie side by side, as on a film that is turned or taken from the side")
-    across = (heart_col - first_col) / (end_col - first_col)
-    top, end = min(left_top, right_top), max(left_end, right_end)
-    down = (heart_row - top) / (end - top)
+    across, down = seen["heart_across"], seen["heart_down"]
     if not (HEART_COL_RANGE[0] <= across <= HEART_COL_RANGE[1] and HEART_ROW_RANGE[0] <= down <= HEART_ROW_RANGE[1]):
         return _refuse(
             "the heart was not found low between the two lungs, as on a film that is upside down, turned or taken from "
             "the side, or on which disease hides a lung"
         )
-    contrast = float(np.median(picture[heart]) - np.median(picture[(left | right) & ~heart]))
-    if contrast < LEAST_CONTRAST:
+    if seen["heart_contrast"] < LEAST_CONTRAST:
         return _refuse("the heart is not brighter than the lungs: the film looks inverted")
     if across < MIRRORED_BELOW:
         return GateCheck(
@@ -47,6 +40,28 @@ def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
             "The heart lies towards the patient's right: a mirrored film, or situs inversus. Check the side marker.",
         )
     return GateCheck("upright", "passed", "It is upright, bone bright, the patient's left on the right.")
+
+
+def measure_upright(found: Segmentation, picture: FloatImage) -> dict[str, float] | None:
+    """What the check asks, in the lungs' heights and widths and the gray range; None without heart or lungs."""
+    heart, left, right = found.heart_mask, found.left_lung_mask, found.right_lung_mask
+    if not (heart.any() and left.any() and right.any()):
+        return None
+    (left_top, left_end), (right_top, right_end) = find_extent(left, axis=1), find_extent(right, axis=1)
+    first_col, end_col = find_extent(left | right, axis=0)
+    heart_row, heart_col = (float(index.mean()) for index in np.nonzero(heart))
+    shared = min(left_end, right_end) - max(left_top, right_top)
+    top, end = min(left_top, right_top), max(left_end, right_end)
+    only_lungs = (left | right) & ~heart
+    darker = float(np.median(picture[heart]) - np.median(picture[only_lungs])) if only_lungs.any() else 0.0
+    apart = float(np.nonzero(left)[1].mean() - np.nonzero(right)[1].mean())
+    return {
+        "left_lung_to_the_right": apart / (end_col - first_col),
+        "lung_overlap": shared / max(left_end - left_top, right_end - right_top),
+        "heart_across": (heart_col - first_col) / (end_col - first_col),
+        "heart_down": (heart_row - top) / (end - top),
+        "heart_contrast": darker,
+    }
 
 
 def _refuse(seen: str) -> GateCheck:
