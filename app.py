@@ -8,6 +8,8 @@ import tempfile
 # lies in a folder of this process alone, which goes with it.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)  # A table of all questions, after each, for no one.
 os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="heartviz-", dir=os.environ.get("GRADIO_TEMP_DIR"))
 
 try:

@@ -21,13 +21,16 @@ UNFORESEEN = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0 when every film was accepted, 1 when some were not, 2 when nothing could be started."""
+    """Exit status: 0 every film was accepted, 1 some were not, 2 nothing could be started, 130 stopped."""
     options = _parse(argv)
     try:
         return options.run(options)
     except HeartvizError as error:
         print(f"heartviz: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
 
 
 def _audit(options: argparse.Namespace) -> int:

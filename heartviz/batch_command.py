@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heartviz.batch import Outcome, Source
 
 LEDGER, CSV, INDEX = "done.jsonl", "results.csv", "index.html"
+STOPPED = "Stopped: the same command goes on from here."
 
 
 def add_batch(commands) -> argparse.ArgumentParser:
@@ -95,6 +96,9 @@ def run_command(options: argparse.Namespace) -> int:
             plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
             running = run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out))
             return _run(options.out, [source.name for source in sources], dict(plan.known), running, models.sha256)
+    except KeyboardInterrupt:  # While the films are read for what is done already: no table is due yet.
+        print(STOPPED, file=sys.stderr)
+        return 130
     except OSError as error:
         reason = error.strerror or error
         print(
@@ -124,11 +128,11 @@ def _run(out: Path, names: list[str], outcomes: dict, running: Iterable, models:
 def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str, str], stopped: bool) -> int:
     """Writes the tables of what is there, tells of it, and gives the exit status."""
     from heartviz.batch import make_index, write_csv
+    from heartviz.report import write_whole
 
     # A reason may tell a file's name, which on Linux need not be text.
-    as_text = {"encoding": "utf-8", "errors": "backslashreplace"}
-    (out / CSV).write_text(write_csv(names, outcomes), newline="", **as_text)
-    (out / INDEX).write_text(make_index(outcomes, models, len(names)), **as_text)
+    for name, table in ((CSV, write_csv(names, outcomes)), (INDEX, make_index(outcomes, models, len(names)))):
+        write_whole(out / name, table.encode(errors="backslashreplace"))
     bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
     for place in bad:
         print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)
@@ -137,18 +141,20 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
         print(f"{turned} not accepted can be put right: add --correct {OFFERED}.", file=sys.stderr)
     print(f"{len(outcomes) - len(bad)} of {len(names)} films analysed: {out / CSV}, {out / INDEX}")
     if stopped:
-        print("Stopped: the same command goes on from here.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     return 1 if bad else 0
 
 
 def _keep_files(out: Path, films: "Sequence[Source]", outcome: "Outcome") -> None:
     """Writes the files of one film to `films/NAME_HASH/` for each name that it has."""
+    from heartviz.report import write_whole
+
     for film in films:
         for name, content in outcome.files.items():
             folder = out / "films" / _folder_name(film.name, outcome.numbers["film_sha256"])
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
+            write_whole(folder / name, content)
 
 
 def _folder_name(name: str, sha256: str) -> str:

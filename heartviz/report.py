@@ -117,7 +117,7 @@ def write_report(report: Report, file: str, folder: Path, more: Mapping[str, byt
     """Writes masks and maps as pictures, `more` files by their names, then report.json."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (encode_pictures(report) | dict(more or {})).items():
-        (folder / name).write_bytes(content)
+        write_whole(folder / name, content)
     write_json(report_to_dict(report, file), folder)
 
 
@@ -132,7 +132,17 @@ def clear_report(folder: Path, more: Sequence[str] = ()) -> None:
 def write_json(numbers: dict[str, Any], folder: Path) -> None:
     """Writes `numbers` to report.json in the folder; last of all, so that its presence means the rest is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(to_json(numbers), encoding="utf-8")
+    write_whole(folder / "report.json", to_json(numbers).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file that is there whole or not at all, whatever stops it: a full disk leaves what was there before."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def to_json(numbers: dict[str, Any]) -> str:

@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-import app
 from heartviz.weights import LOCAL_FOLDER, read_manifest
 from tests.small_models import make_small_models
 
+FORGET_AFTER_S = 2
+
 if __name__ == "__main__":
+    import app  # Makes a folder for uploads.
+
     models = replace(make_small_models(pytest.MonkeyPatch()), manifest=read_manifest(LOCAL_FOLDER))
     app.load_models = lambda: models
-    sys.argv = ["app.py", "--forget-after", "2", "--port", sys.argv[1]]
+    sys.argv = ["app.py", "--forget-after", str(FORGET_AFTER_S), "--port", sys.argv[1]]
     app.main()

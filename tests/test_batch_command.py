@@ -13,6 +13,7 @@ from heartviz import __main__ as command_line
 from heartviz import pipeline
 from heartviz.batch import run
 from heartviz.errors import DataError, GateError
+from tests.full_disk import full_disk
 from tests.test_batch import write_film
 
 pytest_plugins = ["tests.small_models"]
@@ -102,3 +103,30 @@ def test_a_name_that_is_no_text_is_in_every_table(arguments, tmp_path):
     assert r"There is no file gone\udcff.png" in (out / "results.csv").read_text(encoding="utf-8")
     told = [json.loads(path.read_text(encoding="utf-8"))["file"] for path in out.glob("films/*/report.json")]
     assert sorted(told) == ["a", r"f\udcff.png"]
+
+
+def test_ctrl_c_while_films_are_read_for_their_hash_ends_in_words(arguments, monkeypatch, capsys):
+    def stop(content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "hash_content", stop)
+    assert command_line.main(arguments) == 130
+    assert capsys.readouterr().err.strip().endswith("Stopped: the same command goes on from here.")
+
+
+def test_a_disk_that_fills_is_said_and_nothing_half_written_is_taken_for_whole(arguments, capsys):
+    out = Path(arguments[-1])
+    out.mkdir()
+    (out / "index.html").write_text("of an earlier run")
+    with full_disk(2000):
+        assert command_line.main(arguments) == 2
+    assert "can't be written" in (told := capsys.readouterr().err)
+    assert "make room" in told
+    assert (out / "done.jsonl").stat().st_size == 2000
+    assert (out / "index.html").read_text() == "of an earlier run"
+    assert (out / "results.csv").read_bytes().count(b"\r\n") == 1  # Its columns, whole: no film is done.
+    assert {path.name for path in out.iterdir()} == {"done.jsonl", "results.csv", "index.html"}
+    assert command_line.main(arguments) == 0
+    assert files_of(out) == ["a", "b"]
+    lines = (out / "done.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [sorted(json.loads(line)) for line in lines[1:]] == [["key", "numbers", "thumbnail"]] * 2

@@ -1,18 +1,22 @@
 """What stands before the pages, asked one request at a time: limits, closed addresses, the full queue, who is here."""
 
 import asyncio
+import errno
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from gradio import processing_utils
+from gradio import processing_utils, route_utils
+from gradio.queueing import Event
 
 from heartviz.errors import RadiographError
-from heartviz.ui.doors import ASK, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors, _session_of, open_doors
+from heartviz.ui import waiting
+from heartviz.ui.doors import ASK, CALL, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors, _session_of, open_doors
 from heartviz.ui.leaving import Guests
-from heartviz.ui.upload import take_upload
-from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, words_when_full
+from heartviz.ui.upload import OwnFile, take_upload
+from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, list_asked, words_when_full
 
 
 def make_demo(waiting: int = 0, running: int = 0, most: int = 3, seconds: float | None = None):
@@ -33,16 +37,28 @@ class Events(SimpleNamespace):
         return sum(len(queue.queue) for queue in self.event_queue_per_concurrency_id.values())
 
 
+@pytest.fixture(autouse=True)
+def gradio_as_it_was(monkeypatch):
+    """`open_doors` changes Gradio itself."""
+    monkeypatch.setattr(route_utils, "GradioUploadFile", route_utils.GradioUploadFile)
+    fetch = processing_utils.async_ssrf_protected_download
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", fetch)
+
+
 @pytest.fixture
 def guests(tmp_path):
     return Guests(tmp_path, lambda session: None)
 
 
-def knock(guests, path, method="GET", headers=(), body=b"", query=b"", demo=None, answer=b"inside", status=200):
-    """Status and body that come back; the app behind the doors says `answer`."""
+def knock(
+    guests, path, method="GET", headers=(), body=b"", query=b"", demo=None, answer=b"inside", status=200, fault=None
+):
+    """Status and body that come back; the app behind the doors says `answer`, or has a fault."""
     sent, seen = [], []
 
     async def app(scope, receive, send):
+        if fault is not None:
+            raise fault
         seen.append((await receive())["body"])
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": answer})
@@ -88,6 +104,23 @@ def test_a_film_that_could_not_be_asked_about_is_not_taken(guests):
     # Three wait for 4 s each, and half of the running one's 4 s: 14 s.
     assert (status, words) == (503, "3 questions wait already, so yours was not taken. Try again in 14 s.")
     assert knock(guests, UPLOAD, "POST", length(10), demo=make_demo(waiting=2))[0] == 200
+    # Others may have come since the upload. Pages read JSON.
+    for path in (ASK, f"{CALL}analyze", f"{CALL}v2/analyze"):
+        assert knock(guests, path, "POST", length(10), demo=full) == (
+            503,
+            json.dumps({"detail": words}, separators=(",", ":")),
+        )
+        assert knock(guests, path, "POST", length(10), demo=make_demo(waiting=2))[0] == 200
+    assert knock(guests, f"{CALL}analyze/event", demo=full)[0] == 200
+
+
+def test_a_disk_without_room_is_said(guests):
+    for code in (errno.ENOSPC, errno.EFBIG):
+        status, words = knock(guests, UPLOAD, "POST", length(10), fault=OSError(code, "Mustermann"))
+        assert status == 507
+        assert words.startswith("The server's disk is full")
+    with pytest.raises(PermissionError):
+        knock(guests, UPLOAD, "POST", length(10), fault=PermissionError(errno.EACCES, "Mustermann"))
 
 
 def test_the_wait_is_told_from_what_questions_took():
@@ -110,6 +143,17 @@ def test_connections_and_files_belong_to_their_session(guests, tmp_path):
     assert set(guests._left) == {"s1"}
 
 
+def test_a_question_without_a_session_is_forgotten_when_it_was_answered(tmp_path):
+    forgotten = []
+    guests = Guests(tmp_path, forgotten.append, forget_after_s=1000.0)
+    guests.arrive("page")
+    for session in ("asked", "page"):
+        knock(guests, f"{CALL}analyze/{session}")
+    guests.sweep()
+    assert forgotten == ["asked"]
+    assert guests.is_here("page")
+
+
 def test_a_length_that_is_not_the_one_sent_is_refused(guests):
     headers = [*length(10), (b"transfer-encoding", b"chunked")]
     assert knock(guests, ASK, "POST", headers)[0] == 411
@@ -119,18 +163,44 @@ def test_an_address_without_a_path_has_the_small_limit(guests):
     assert knock(guests, "http://elsewhere/x", "POST", length(LARGEST["/"] + 1))[0] == 413
 
 
-def test_a_film_that_two_people_uploaded_is_there_for_both(guests, tmp_path):
-    film = tmp_path / "hash" / "film.png"
+def test_the_same_film_of_two_people_is_two_files(tmp_path):
+    """And the name of its folder does not tell what lies in it."""
+    uploads = []
+    for number in range(2):
+        with (tmp_path / str(number)).open("wb") as file:
+            uploads.append(OwnFile(file, filename="film.png"))
+        uploads[-1].sha.update(b"film")
+    open_doors(make_demo(), dict)
+    assert route_utils.GradioUploadFile is OwnFile
+    assert uploads[0].sha.hexdigest() != uploads[1].sha.hexdigest()
+
+
+def test_an_upload_is_taken_once(tmp_path):
+    film = tmp_path / "folder" / "film.png"
     film.parent.mkdir()
     film.write_bytes(b"film")
-    answer = json.dumps([str(film)]).encode()
-    for _ in range(2):
-        assert knock(guests, UPLOAD, "POST", length(4), answer=answer)[0] == 200
-    assert take_upload(film) == b"film"
     assert take_upload(film) == b"film"
     assert not film.parent.exists()
     with pytest.raises(RadiographError, match="Upload the film again"):
         take_upload(film)
+
+
+def test_who_waits_or_is_answered_is_kept_with_the_files_that_were_named(monkeypatch):
+    demo = make_demo(waiting=1)
+    queue = demo._queue.event_queue_per_concurrency_id["model"].queue
+    queue[:] = [make_event("waits", {"path": "a/film"}), make_event("waits", [{"x": [{"path": "b/film"}]}])]
+    gone, closed = make_event("gone", {"path": "c"}), make_event("closed", {"path": "d"})
+    gone.alive, closed.closed = False, True
+    demo._queue.active_jobs = [None, [make_event("runs", [{"path": "e"}, "f", None]), gone], [closed]]
+    assert list_asked(demo) == {"waits": {Path("a/film"), Path("b/film")}, "runs": {Path("e")}}
+    monkeypatch.setattr(waiting, "LONGEST_ASKED_S", 0.0)
+    assert list_asked(demo) == {}
+
+
+def make_event(session: str, *given) -> Event:
+    event = Event(session, SimpleNamespace(concurrency_id="model"), None, None)
+    event.data = SimpleNamespace(data=list(given))
+    return event
 
 
 @pytest.mark.parametrize("space", ["", " "])
@@ -139,9 +209,7 @@ def test_the_session_of_a_question_is_read_however_it_is_spaced(space):
     assert _session_of(b"{}") == ""
 
 
-def test_no_address_is_fetched(monkeypatch):
-    fetch = processing_utils.async_ssrf_protected_download
-    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", fetch)
+def test_no_address_is_fetched():
     open_doors(make_demo(), dict)
     with pytest.raises(gr.Error, match="not from another address"):
         asyncio.run(processing_utils.async_ssrf_protected_download("http://127.0.0.1:9/film.png", cache_dir="x"))

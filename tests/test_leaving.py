@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from heartviz.ui import leaving
 from heartviz.ui.leaving import LONGEST_S, UNOWNED_TIMES, Guests
+from heartviz.ui.upload import OwnFile
 
 
 @pytest.fixture
@@ -133,3 +135,43 @@ def test_one_that_cannot_be_forgotten_does_not_keep_the_others(tmp_path):
         guests.leave(session)
     guests.sweep()
     assert asked == ["a", "b"]
+
+
+def test_a_file_of_a_question_that_waits_or_runs_stays_however_old(tmp_path, forgotten):
+    asked = {}
+    guests = Guests(tmp_path, forgotten.append, forget_after_s=0.0, list_asked=lambda: asked)
+    film = put_film(tmp_path, "a page's", LONGEST_S + 1)
+    programs = put_film(tmp_path, "a program's", LONGEST_S + 1)
+    guests.arrive("page")
+    for session, path in (("page", film), ("program", programs)):
+        asked[session] = {path}
+        guests.note_files(session, name_it(path))
+    guests.sweep()
+    assert (film.exists(), programs.exists(), forgotten) == (True, True, [])
+    asked.clear()
+    guests.sweep()
+    assert (film.exists(), programs.exists(), forgotten) == (False, False, ["program"])
+
+
+def test_a_film_of_a_slow_upload_is_as_new_until_the_last_has_come(tmp_path, guests, monkeypatch):
+    guests.forget_after_s = 10.0
+    with guests.uploading():
+        first, left = tmp_path / "tmp1", tmp_path / "tmp2"
+        for part in (first, left):
+            with part.open("wb") as file:
+                OwnFile(file, filename="film")
+            os.utime(part, (time.time() - UNOWNED_TIMES * 10 - 1,) * 2)
+        guests.sweep()
+        assert first.exists()
+        (tmp_path / "hash").mkdir()
+        named = first.rename(tmp_path / "hash" / "film")  # As Gradio does when all have come.
+        guests.sweep()
+    assert named.exists()
+    assert not left.exists()
+    monkeypatch.setattr(leaving, "LONGEST_UPLOAD_S", 0.0)
+    with guests.uploading():
+        with left.open("wb") as file:
+            OwnFile(file, filename="film")
+        os.utime(left, (time.time() - UNOWNED_TIMES * 10 - 1,) * 2)
+        guests.sweep()
+        assert not left.exists()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from heartviz.records import Radiograph
 from heartviz.ui import batch, take_home
 from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.held import Shelf
-from heartviz.ui.upload import expect_uploads, take_upload
 from tests.drawn_report import FakeCompute, make_report, make_segmentation
+from tests.full_disk import full_disk
 
 SMALL = (168, 147)
 
@@ -173,9 +174,11 @@ def test_the_page_says_how_much_one_upload_takes():
     assert LARGEST[UPLOAD] == 200_000_000
 
 
-def test_a_film_that_another_page_uploaded_too_is_left_to_it(film, tmp_path):
-    paths = upload(tmp_path, ("same", film))
-    expect_uploads(json.dumps([str(path) for path in paths] * 2).encode())
-    list(batch.run_films(FakeCompute().engine(), paths, "congenital"))
-    assert take_upload(paths[0])
-    assert not paths[0].exists()
+def test_a_full_disk_is_said_and_no_half_file_is_given(report, film, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    held = Shelf().keep(report)
+    with full_disk(1000):
+        ((path, note),) = take_home.make_download("zip", held, "")
+    assert path is None
+    assert "disk is full" in note
+    assert list(tmp_path.iterdir()) == []

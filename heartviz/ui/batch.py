@@ -181,8 +181,11 @@ def _wire(
             if content is None:
                 yield None, panels.error_banner("Give films first.", "There is no table.")
                 return
-            for path in offer_file(DOWNLOADS[kind][1], content):
-                yield path, gr.skip()
+            try:
+                for path in offer_file(DOWNLOADS[kind][1], content):
+                    yield path, gr.skip()
+            except OSError as error:
+                yield None, panels.error_banner(words_of(error), "The file could not be made.")
 
         made = button.click(on_click, held, [file, status], **FILE_QUEUE)
         made.success(None, js=fetch(f"hv-batch-{kind}"), api_visibility="private")

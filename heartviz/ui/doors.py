@@ -6,26 +6,29 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import anyio.to_thread
 import gradio as gr
-from gradio import processing_utils
+from gradio import processing_utils, route_utils
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from heartviz.logbook import tell, tell_fault
+from heartviz.ui.faults import is_disk_full, words_of
 from heartviz.ui.leaving import FORGET_AFTER_S, Guests
-from heartviz.ui.upload import expect_uploads
-from heartviz.ui.waiting import describe_queue, is_full, words_when_full
+from heartviz.ui.upload import OwnFile
+from heartviz.ui.waiting import describe_queue, is_full, list_asked, words_when_full
 
 UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
+CALL = "/gradio_api/call/"  # As a program without Gradio's client asks.
 ANSWER, HEARTBEAT = "/gradio_api/queue/data", "/gradio_api/heartbeat/"
 # The most bytes of one request by how its address starts; a single film's limit is in LAUNCH_OPTIONS. A question names
 # its film; one to MCP may bring it along, a third longer for being text.
@@ -49,36 +52,43 @@ class Doors:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         refusal = self._refuse(path, scope)
         if refusal is not None:
-            status, words = refusal
-            tell("turned away", outcome=str(status))
-            return await PlainTextResponse(words, status)(scope, receive, send)
+            tell("turned away", outcome=str(refusal.status_code))
+            return await refusal(scope, receive, send)
         if path.startswith(HEARTBEAT):
             return await self._stay(path.removeprefix(HEARTBEAT), scope, receive, send)
         if path == ANSWER:
             session = parse_qs(scope["query_string"].decode()).get("session_hash", [""])[0]
             return await self._app(scope, receive, self._noting(session, send))
+        if path.startswith(CALL) and scope["method"] == "GET":
+            # Without a name of its own, a question is a session of its own, which Gradio would keep with all pages.
+            try:
+                return await self._app(scope, receive, send)
+            finally:
+                self._guests.dismiss(path.rsplit("/", 1)[-1])
         if path in (UPLOAD, ASK):
             return await self._take(path, scope, receive, send)
         return await self._app(scope, receive, send)
 
-    def _refuse(self, path: str, scope: Scope) -> tuple[int, str] | None:
+    def _refuse(self, path: str, scope: Scope) -> Response | None:
         if path.startswith(CLOSED):
-            return 404, "There is nothing at this address."
+            return PlainTextResponse("There is nothing at this address.", 404)
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return None
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
         # With both, the length that is told is not the one that is sent.
         if not length.isdigit() or b"transfer-encoding" in headers:
-            return 411, "The request does not say how long it is. Send it with a Content-Length."
+            words = "The request does not say how long it is. Send it with a Content-Length."
+            return PlainTextResponse(words, 411)
         largest = next((most for start, most in LARGEST.items() if path.startswith(start)), LARGEST["/"])
         if int(length) > largest:
-            return (
-                413,
-                f"The request has {int(length) / 1e6:.0f} MB, at most {largest / 1e6:.0f} MB are taken. Send less.",
-            )
-        if path == UPLOAD and is_full(queue := describe_queue(self._demo)):
-            return 503, words_when_full(queue)
+            words = f"The request has {int(length) / 1e6:.0f} MB, at most {largest / 1e6:.0f} MB are taken. Send less."
+            return PlainTextResponse(words, 413)
+        # A question is refused as well: others may have come since its film was uploaded.
+        if (path in (UPLOAD, ASK) or path.startswith(CALL)) and is_full(queue := describe_queue(self._demo)):
+            words, when = words_when_full(queue), {"Retry-After": f"{queue['wait_s']:.0f}"}
+            # Pages read a refused question as JSON.
+            return PlainTextResponse(words, 503, when) if path == UPLOAD else JSONResponse({"detail": words}, 503, when)
         return None
 
     async def _stay(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +107,7 @@ class Doors:
         return note
 
     async def _take(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        start, status, question, answer = time.perf_counter(), 0, b"", b""
+        start, status, question = time.perf_counter(), 0, b""
 
         async def read() -> Message:
             nonlocal question
@@ -107,20 +117,31 @@ class Doors:
             return message
 
         async def see(message: Message) -> None:
-            nonlocal status, answer
+            nonlocal status
             status = message.get("status", status)
-            if path == UPLOAD:
-                answer += message.get("body", b"")
-                if status == 200 and not message.get("more_body") and answer:
-                    expect_uploads(answer)
             await send(message)
 
-        await self._app(scope, read, see)
-        if path == ASK and (session := _session_of(question)):
-            self._guests.note_files(session, question)
+        if path == UPLOAD:
+            await self._take_upload(scope, read, see)
+        else:
+            await self._app(scope, read, see)
+            if session := _session_of(question):
+                self._guests.note_files(session, question)
         if path == UPLOAD or status != 200:
             event = "upload" if path == UPLOAD else "question"
-            tell(event, time.perf_counter() - start, outcome="ok" if status == 200 else f"turned away ({status})")
+            outcome = {200: "ok", 0: "went away"}.get(status, f"turned away ({status})")
+            tell(event, time.perf_counter() - start, outcome)
+
+    async def _take_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._guests.uploading():
+                await self._app(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            await PlainTextResponse(words_of(error), 507)(scope, receive, send)
 
 
 def _session_of(question: bytes) -> str:
@@ -149,6 +170,7 @@ def open_doors(
         holder.session_data.pop(session, None)
         holder.time_last_used.pop(session, None)
         demo._queue.pending_messages_per_session.pop(session, None)
+        demo._queue.pending_event_ids_session.pop(session, None)
         tell("left")
 
     def forget_programs() -> None:
@@ -158,7 +180,8 @@ def open_doors(
             if not guests.is_here(session) and (now - used).total_seconds() > max(forget_after_s, LONGEST_ANSWER_S):
                 forget(session)
 
-    guests = Guests(Path(get_upload_folder()), forget, forget_after_s)
+    guests = Guests(Path(get_upload_folder()), forget, forget_after_s, partial(list_asked, demo))
+    route_utils.GradioUploadFile = OwnFile  # type: ignore[misc]
     # Gradio would fetch a film from any address that a question names, of any size.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
 
@@ -176,6 +199,8 @@ def open_doors(
         async def sweep() -> None:
             while True:
                 await asyncio.sleep(min(5.0, forget_after_s / 2))
+                for names in demo.temp_file_sets:  # Gradio would keep all files' names; who is here has theirs.
+                    names.clear()
                 for tidy in (guests.sweep, forget_programs):
                     try:
                         await anyio.to_thread.run_sync(tidy)

@@ -60,11 +60,10 @@ def make_download(kind: str, held: HeldReport | None, title: str) -> Iterator[tu
         return
     try:
         content = make_content(kind, report, title or "")
+        for path in offer_file(BUTTONS[kind][1], content):
+            yield path, ""
     except Exception as error:
         yield None, panels.error_banner(words_of(error), "The file could not be made.")
-        return
-    for path in offer_file(BUTTONS[kind][1], content):
-        yield path, ""
 
 
 def add_panel(held: gr.State) -> None:

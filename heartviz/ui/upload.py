@@ -1,48 +1,60 @@
 """A file that a person gives: its bytes are taken, and nothing of it is left on the disk."""
 
-import json
-import threading
-from collections import Counter
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
+
+from gradio.route_utils import GradioUploadFile
 
 from heartviz.errors import RadiographError
 
-# How many were told of each file: two people's uploads of one film are one file.
-_expected: Counter[str] = Counter()
-_lock = threading.Lock()
+# The files that the upload which is being read has begun; Gradio gives them their names when it has them all.
+_parts: ContextVar[set[Path]] = ContextVar("parts")
 
 
-def expect_uploads(answer: bytes) -> None:
-    """Counts the files that an upload's answer (a JSON list of paths) names: each will be taken once."""
-    with suppress(ValueError), _lock:
-        _expected.update(str(path) for path in json.loads(answer) if isinstance(path, str))
+class OwnFile(GradioUploadFile):
+    """An upload in a folder of its own: Gradio's is named by the content, so that two people's same film is one file.
+
+    One would delete it while the other still needs it, and who has a film could ask whether it was uploaded.
+    """
+
+    def __init__(self, file: Any, **described: Any) -> None:
+        super().__init__(file, **described)
+        self.sha.update(secrets.token_bytes(16))
+        _parts.get(set()).add(Path(file.name))
+
+
+@contextmanager
+def note_parts(parts: set[Path]) -> Iterator[None]:
+    """Adds each file that is begun meanwhile; those that have no name of their own at the end are deleted."""
+    token = _parts.set(parts)
+    try:
+        yield
+    finally:
+        _parts.reset(token)
+        for part in parts:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def take_upload(path: Path) -> bytes:
-    """The uploaded file's bytes; the file is deleted when all who uploaded it have it: its name stays nowhere.
+    """The uploaded file's bytes; the file is deleted: its name stays nowhere.
 
     Raises RadiographError where it is gone.
     """
-    with _lock:
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise RadiographError("The upload is no longer there. Upload the film again.") from error
-        _drop(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise RadiographError("The upload is no longer there. Upload the film again.") from error
+    drop_upload(path)
     return content
 
 
 def drop_upload(path: Path) -> None:
     """As `take_upload`, for a file that was read already."""
-    with _lock:
-        _drop(path)
-
-
-def _drop(path: Path) -> None:
-    _expected[str(path)] -= 1
-    if _expected[str(path)] <= 0:
-        del _expected[str(path)]
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()  # Its name is the content's hash.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()  # No other file lies in it.

@@ -1,11 +1,15 @@
-"""How many questions wait for the models, and how long: what the pages and the health address say."""
+"""Which questions wait for the models, and how long: what the pages and the health address say, and what is kept."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 USUAL_S = 4.0  # A question's time before any was measured.
+# As long as 20 full batches of 100 films may take, at ten seconds a film: then a question's files are no longer kept.
+LONGEST_ASKED_S = 6 * 3600.0
 
 
 def describe_queue(demo: gr.Blocks) -> dict[str, Any]:
@@ -29,3 +33,29 @@ def is_full(queue: Mapping[str, Any]) -> bool:
 def words_when_full(queue: Mapping[str, Any]) -> str:
     """What the person reads whose film is turned away."""
     return f"{queue['all']} questions wait already, so yours was not taken. Try again in {queue['wait_s']:.0f} s."
+
+
+def list_asked(demo: gr.Blocks) -> dict[str, set[Path]]:
+    """The sessions whose questions wait or run, in any queue, each with the files that its questions name.
+
+    One whose page or program has gone is left out, and so is one that was asked too long ago.
+    """
+    events = demo._queue
+    waiting = [event for queue in list(events.event_queue_per_concurrency_id.values()) for event in list(queue.queue)]
+    running = [event for job in list(events.active_jobs) for event in job or ()]
+    asked: dict[str, set[Path]] = {}
+    for event in (*waiting, *running):
+        if event.alive and not event.closed and time.monotonic() - event.enqueue_time < LONGEST_ASKED_S:
+            named = _paths_in(event.data.data) if event.data is not None else ()
+            asked.setdefault(event.session_hash, set()).update(map(Path, named))
+    return asked
+
+
+def _paths_in(given: Any) -> Iterator[str]:
+    if isinstance(given, Mapping):
+        if isinstance(given.get("path"), str):
+            yield given["path"]
+        given = list(given.values())
+    if isinstance(given, list):
+        for each in given:
+            yield from _paths_in(each)
