@@ -114,6 +114,15 @@ def test_ctrl_c_while_films_are_read_for_their_hash_ends_in_words(arguments, mon
     assert capsys.readouterr().err.strip().endswith("Stopped: the same command goes on from here.")
 
 
+def test_ctrl_c_in_another_command_ends_in_words(monkeypatch, capsys):
+    def stop(where):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("heartviz.weights.load_models", stop)
+    assert command_line.main(["analyze", "film.png", "--out", "out"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
 def test_a_disk_that_fills_is_said_and_nothing_half_written_is_taken_for_whole(arguments, capsys):
     out = Path(arguments[-1])
     out.mkdir()

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import json
+import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,7 @@ from gradio.queueing import Event
 from heartviz.errors import RadiographError
 from heartviz.ui import waiting
 from heartviz.ui.doors import ASK, CALL, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors, _session_of, open_doors
-from heartviz.ui.leaving import Guests
+from heartviz.ui.leaving import LONGEST_S, Guests
 from heartviz.ui.upload import OwnFile, take_upload
 from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, list_asked, words_when_full
 
@@ -31,7 +33,9 @@ class Events(SimpleNamespace):
     """Gradio's queue of queues as far as it is asked."""
 
     def __init__(self, queues, times, most):
-        super().__init__(event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most)
+        super().__init__(
+            event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most, active_jobs=[None]
+        )
 
     def __len__(self):
         return sum(len(queue.queue) for queue in self.event_queue_per_concurrency_id.values())
@@ -129,7 +133,8 @@ def test_the_wait_is_told_from_what_questions_took():
     assert queue["wait_s"] == 2.5 * USUAL_S
     assert not is_full(queue)
     assert is_full(queue | {"all": 3})
-    assert "Try again in" in words_when_full(queue)
+    assert words_when_full(queue).endswith("Try again in 10 s.")  # 2.5 times 4 s
+    assert words_when_full(queue | {"wait_s": 0.2}).endswith("Try again in 1 s.")
 
 
 def test_connections_and_files_belong_to_their_session(guests, tmp_path):
@@ -195,6 +200,25 @@ def test_who_waits_or_is_answered_is_kept_with_the_files_that_were_named(monkeyp
     assert list_asked(demo) == {"waits": {Path("a/film"), Path("b/film")}, "runs": {Path("e")}}
     monkeypatch.setattr(waiting, "LONGEST_ASKED_S", 0.0)
     assert list_asked(demo) == {}
+
+
+def test_the_film_of_a_question_that_waits_long_is_kept_while_it_waits(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    demo = make_demo(waiting=1)
+    guests = open_doors(demo, dict)["middleware"][0].kwargs["guests"]
+    film = tmp_path / "folder" / "film.png"
+    film.parent.mkdir()
+    film.touch()
+    os.utime(film, (time.time() - LONGEST_S - 1,) * 2)
+    guests.arrive("page")
+    guests.note_files("page", json.dumps([{"path": str(film)}]).encode())
+    queue = demo._queue.event_queue_per_concurrency_id["model"].queue
+    queue[:] = [make_event("page", [{"path": str(film)}])]
+    guests.sweep()
+    assert film.exists()
+    queue.clear()
+    guests.sweep()
+    assert not film.exists()
 
 
 def make_event(session: str, *given) -> Event:

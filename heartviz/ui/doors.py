@@ -25,7 +25,7 @@ from heartviz.logbook import tell, tell_fault
 from heartviz.ui.faults import is_disk_full, words_of
 from heartviz.ui.leaving import FORGET_AFTER_S, Guests
 from heartviz.ui.upload import OwnFile
-from heartviz.ui.waiting import describe_queue, is_full, list_asked, words_when_full
+from heartviz.ui.waiting import describe_queue, is_full, list_asked, seconds_when_full, words_when_full
 
 UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
 CALL = "/gradio_api/call/"  # As a program without Gradio's client asks.
@@ -86,7 +86,7 @@ class Doors:
             return PlainTextResponse(words, 413)
         # A question is refused as well: others may have come since its film was uploaded.
         if (path in (UPLOAD, ASK) or path.startswith(CALL)) and is_full(queue := describe_queue(self._demo)):
-            words, when = words_when_full(queue), {"Retry-After": f"{queue['wait_s']:.0f}"}
+            words, when = words_when_full(queue), {"Retry-After": str(seconds_when_full(queue))}
             # Pages read a refused question as JSON.
             return PlainTextResponse(words, 503, when) if path == UPLOAD else JSONResponse({"detail": words}, 503, when)
         return None

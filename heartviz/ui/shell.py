@@ -28,8 +28,6 @@ PAGES: tuple[tuple[str, Callable[[Engine, Session, gr.Tab], None]], ...] = (
     ("Results", build_results_page),
     ("About", build_about_page),
 )
-# Every 300 s, pictures made more than 900 s ago are deleted.
-DELETE_CACHE_S = (300, 900)
 MAX_WAITING_FILMS = 20
 _HEADER = (
     '<header class="hv-header"><div><h1>heartviz</h1><p>Does a chest X-ray model look at the heart?</p></div>'
@@ -111,7 +109,8 @@ LAUNCH_OPTIONS = MappingProxyType(
 
 def build_demo(engine: Engine) -> gr.Blocks:
     """All pages in one Blocks, ready for `launch(**LAUNCH_OPTIONS)`."""
-    with gr.Blocks(title="heartviz", fill_width=True, analytics_enabled=False, delete_cache=DELETE_CACHE_S) as demo:
+    # Files are deleted by `leaving`; Gradio's `delete_cache` would take those of a question that waits long.
+    with gr.Blocks(title="heartviz", fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(_HEADER)
         session = open_session()
         with gr.Tabs():

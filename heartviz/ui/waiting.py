@@ -32,7 +32,12 @@ def is_full(queue: Mapping[str, Any]) -> bool:
 
 def words_when_full(queue: Mapping[str, Any]) -> str:
     """What the person reads whose film is turned away."""
-    return f"{queue['all']} questions wait already, so yours was not taken. Try again in {queue['wait_s']:.0f} s."
+    return f"{queue['all']} questions wait already, so yours was not taken. Try again in {seconds_when_full(queue)} s."
+
+
+def seconds_when_full(queue: Mapping[str, Any]) -> int:
+    """When to come back: the wait of a new question, in whole seconds, and never at once."""
+    return max(1, round(queue["wait_s"]))
 
 
 def list_asked(demo: gr.Blocks) -> dict[str, set[Path]]:
