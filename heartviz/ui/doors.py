@@ -59,6 +59,8 @@ class Doors:
         if path == ANSWER:
             session = parse_qs(scope["query_string"].decode()).get("session_hash", [""])[0]
             return await self._app(scope, receive, self._noting(session, send))
+        if path.startswith(CALL) and scope["method"] == "POST":
+            return await self._ask(scope, receive, send)
         if path.startswith(CALL) and scope["method"] == "GET":
             # Without a name of its own, a question is a session of its own, which Gradio would keep with all pages.
             try:
@@ -84,11 +86,8 @@ class Doors:
         if int(length) > largest:
             words = f"The request has {int(length) / 1e6:.0f} MB, at most {largest / 1e6:.0f} MB are taken. Send less."
             return PlainTextResponse(words, 413)
-        # A question is refused as well: others may have come since its film was uploaded.
-        if (path in (UPLOAD, ASK) or path.startswith(CALL)) and is_full(queue := describe_queue(self._demo)):
-            words, when = words_when_full(queue), {"Retry-After": str(seconds_when_full(queue))}
-            # Pages read a refused question as JSON.
-            return PlainTextResponse(words, 503, when) if path == UPLOAD else JSONResponse({"detail": words}, 503, when)
+        if path == UPLOAD and is_full(queue := describe_queue(self._demo)):
+            return PlainTextResponse(words_when_full(queue), 503, _when_free(queue))
         return None
 
     async def _stay(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,13 +123,29 @@ class Doors:
         if path == UPLOAD:
             await self._take_upload(scope, read, see)
         else:
-            await self._app(scope, read, see)
+            await self._ask(scope, read, see)
             if session := _session_of(question):
                 self._guests.note_files(session, question)
         if path == UPLOAD or status != 200:
             event = "upload" if path == UPLOAD else "question"
             outcome = {200: "ok", 0: "went away"}.get(status, f"turned away ({status})")
             tell(event, time.perf_counter() - start, outcome)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Others may have come since its film was uploaded: Gradio then refuses, but does not say when to come back.
+        full = False
+
+        async def see(message: Message) -> None:
+            nonlocal full
+            full = full or message.get("status") == 503
+            if not full:
+                await send(message)
+
+        await self._app(scope, receive, see)
+        if full:
+            queue = describe_queue(self._demo)
+            refusal = JSONResponse({"detail": words_when_full(queue)}, 503, _when_free(queue))
+            await refusal(scope, receive, send)
 
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -142,6 +157,10 @@ class Doors:
             if not is_disk_full(error):
                 raise
             await PlainTextResponse(words_of(error), 507)(scope, receive, send)
+
+
+def _when_free(queue: Mapping[str, Any]) -> dict[str, str]:
+    return {"Retry-After": str(seconds_when_full(queue))}
 
 
 def _session_of(question: bytes) -> str:
