@@ -170,7 +170,12 @@ def test_memory_of_a_closed_page_is_let_go(tmp_path, monkeypatch):
     holder.session_data["gone"] = SimpleNamespace(
         state_components=[(state, "film", False)], state_data={1: "film"}, config_values={2: "what was shown"}
     )
-    queue = SimpleNamespace(pending_messages_per_session={"gone": "an answer nobody fetched"})
+    queue = SimpleNamespace(
+        pending_messages_per_session={"gone": "an answer nobody fetched"},
+        pending_event_ids_session={"gone": {"its question"}},
+        event_queue_per_concurrency_id={},
+        active_jobs=[None],
+    )
     demo = SimpleNamespace(app=SimpleNamespace(state_holder=holder), _queue=queue)
     parts = doors.open_doors(demo, dict, forget_after_s=0.0)
     guests = parts["middleware"][0].kwargs["guests"]
@@ -179,4 +184,4 @@ def test_memory_of_a_closed_page_is_let_go(tmp_path, monkeypatch):
     guests.sweep()
     assert deleted == ["film"]
     assert holder.session_data == {}
-    assert queue.pending_messages_per_session == {}
+    assert queue.pending_messages_per_session == queue.pending_event_ids_session == {}
