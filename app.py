@@ -21,12 +21,14 @@ from heartviz import load_models
 from heartviz.demo import make_engine
 from heartviz.errors import HeartvizError
 from heartviz.logbook import start_logging
+from heartviz.memory import share_arenas
 from heartviz.ui import LAUNCH_OPTIONS, build_demo, open_doors
 from heartviz.ui.leaving import leave_nothing
 
 
 def main() -> None:
     """Loads the models, then opens the port: a page that answers has models behind it."""
+    share_arenas()
     leave_nothing(os.environ["GRADIO_TEMP_DIR"])
     parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
     host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
