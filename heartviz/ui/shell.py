@@ -14,6 +14,7 @@ from heartviz.ui.batch import build_batch_page
 from heartviz.ui.engine import Engine
 from heartviz.ui.experiment import build_experiment_page
 from heartviz.ui.knobs import build_knobs_page
+from heartviz.ui.language import make_i18n
 from heartviz.ui.results import build_results_page
 from heartviz.ui.session import Session, open_session
 from heartviz.ui.shortcut import build_shortcut_page
@@ -93,7 +94,8 @@ LAUNCH_OPTIONS = MappingProxyType(
     {
         "theme": build_theme(),
         "css_paths": [Path(__file__).with_name("style.css")],
-        "js": _join_scripts("waiting.js", "viewer.js", "lines.js"),
+        "js": _join_scripts("waiting.js", "viewer.js", "lines.js", "language.js"),
+        "i18n": make_i18n(),
         "share": False,
         "run_history": False,
         "enable_monitoring": False,

@@ -1,0 +1,76 @@
+() => {
+  // In a Chinese browser: puts into Chinese what Gradio's own i18n does not reach, by the same words.
+  if (!navigator.language.toLowerCase().startsWith("zh")) return;
+  const words = window.gradio_config?.i18n_translations?.["zh-CN"] ?? {};
+  document.documentElement.lang = "zh-CN";
+  const ATTRIBUTES = ["alt", "aria-label", "title", "placeholder"];
+  const LEFT_ALONE = "script, style, code, textarea, svg, .hv-batch td.file";
+  const ENDS = { ".": "。", ":": "：", ";": "；", ",": "，" };
+  const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const patterns = Object.entries(words).filter(([english]) => english.includes("{}")).map(([english, chinese]) => [
+    new RegExp(`^${english.split("{}").map(escape).join("(.+?)")}$`), chinese,
+  ]);
+
+  const lookUp = (text) => {
+    if (words[text]) return words[text];
+    const end = /[.:;,]$/.exec(text)?.[0] ?? "", bare = end ? text.slice(0, -1) : text;
+    if (words[bare]) return words[bare] + (ENDS[end] ?? "");
+    for (const [pattern, chinese] of patterns) {
+      const found = pattern.exec(bare);
+      if (!found) continue;
+      let place = 0;
+      const fill = (_, number) => { const given = found[number === "" ? ++place : +number + 1]; return lookUp(given) ?? given; };
+      return chinese.replace(/\{(\d*)\}/g, fill) + (ENDS[end] ?? "");
+    }
+    return null;
+  };
+  // A whole text, or sentence by sentence: what stays English is set off by spaces.
+  const translate = (text) => {
+    const bare = text.trim().replace(/\s+/g, " ");
+    if (bare.length < 2 || !/[A-Za-z]/.test(bare)) return null;
+    const whole = lookUp(bare);
+    if (whole) return whole;
+    const parts = bare.split(/(?<=[.;:])\s+/), made = [];
+    let found = false;
+    for (let at = 0, end; at < parts.length; at = end) {
+      let chinese = null;
+      // As many parts at once as have one translation.
+      for (end = parts.length; chinese === null && end > at; end--) chinese = lookUp(parts.slice(at, end).join(" "));
+      end += 1;
+      found ||= chinese !== null;
+      made.push(chinese ?? ` ${parts[at]} `);
+    }
+    return found ? made.join("").trim() : null;
+  };
+
+  const visitText = (node) => {
+    if (node.parentElement?.closest(LEFT_ALONE)) return;
+    const chinese = translate(node.data);
+    if (chinese !== null && chinese !== node.data) node.data = node.data.replace(node.data.trim(), () => chinese);
+  };
+  const visitAttributes = (element) => {
+    for (const name of ATTRIBUTES) {
+      const chinese = element.hasAttribute(name) ? translate(element.getAttribute(name)) : null;
+      if (chinese !== null && chinese !== element.getAttribute(name)) element.setAttribute(name, chinese);
+    }
+  };
+  const visit = (root) => {
+    if (root.nodeType === Node.TEXT_NODE) return visitText(root);
+    if (root.nodeType !== Node.ELEMENT_NODE || root.closest("script, style")) return;
+    visitAttributes(root);
+    for (const element of root.querySelectorAll(ATTRIBUTES.map((name) => `[${name}]`).join())) visitAttributes(element);
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) visitText(texts.currentNode);
+  };
+  visit(document.body);
+  // What was translated is Chinese and is not looked up again, so this does not turn in circles.
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      if (change.type === "childList") change.addedNodes.forEach(visit);
+      else if (change.type === "characterData") visitText(change.target);
+      else visitAttributes(change.target);
+    }
+  }).observe(document.body, {
+    childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES,
+  });
+}

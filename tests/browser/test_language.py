@@ -1,0 +1,72 @@
+"""The pages in a browser that asks for Chinese, and in one that does not."""
+
+import re
+
+import pytest
+
+from tests.browser.serving import CHROMIUM, SHOW_WITHIN_MS, upload, wait_for_result
+
+pytestmark = pytest.mark.browser
+if CHROMIUM is None:
+    pytest.skip("no Chromium on the PATH: apt-get install chromium", allow_module_level=True)
+pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+
+# Letters of visible texts that hold a Chinese sign, and of those that hold none but three Latin letters in a row.
+COUNT = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), count = [0, 0];
+  while (texts.nextNode()) {
+    const text = texts.currentNode.data.trim(), element = texts.currentNode.parentElement;
+    if (!element.checkVisibility() || element.closest("script, style, svg")) continue;
+    if (/[\\u4e00-\\u9fff]/.test(text)) count[0] += text.length;
+    else if (/[A-Za-z]{3}/.test(text)) count[1] += text.length;
+  }
+  return count;
+}"""
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens the demo in a browser of a language, in a window of a width."""
+    contexts = []
+
+    def open_in(locale: str, width: int):
+        contexts.append(browser.new_context(locale=locale, viewport={"width": width, "height": 900}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(SHOW_WITHIN_MS)
+        page.goto(address)
+        page.locator("#hv-upload").wait_for()
+        return page
+
+    yield open_in
+    for context in contexts:
+        context.close()
+
+
+def numbers_of(page) -> list[str]:
+    texts = page.locator(".hv-ratio, .hv-answer, .hv-shares").all_text_contents()
+    return sorted(re.findall(r"\d+(?:\.\d+)?", " ".join(texts)))
+
+
+def test_a_chinese_browser_gets_chinese_and_the_same_numbers(open_page, film):
+    english = open_page("en-US", 1280)
+    upload(english, film)
+    wait_for_result(english)
+    assert english.evaluate(COUNT)[0] == 0
+    for locale, width in (("zh-CN", 1280), ("zh-TW", 390)):
+        page = open_page(locale, width)
+        page.get_by_text("胸片模型看的是心脏吗？").wait_for()
+        page.get_by_role("tab", name="分析").wait_for()
+        page.get_by_text("请拖入一张正位胸片，或选择绘制的示例").wait_for()
+        upload(page, film)
+        wait_for_result(page)
+        page.get_by_text("正常心影也会增宽").wait_for()
+        page.get_by_test_id("answer-mask").get_by_text("判断为").wait_for()
+        page.get_by_role("radio", name="心脏大小").first.wait_for(state="attached")
+        page.get_by_role("slider", name="窗宽").wait_for()
+        assert numbers_of(page) == numbers_of(english)
+        chinese, left = page.evaluate(COUNT)
+        assert left < 0.15 * chinese  # names, and what the fake engine says of its made-up models
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        # What is chosen is told in the program's own words.
+        page.get_by_role("radio", name="心脏大小").first.check(force=True)
+        page.get_by_text("由真实成人胸片学习而得").wait_for()
