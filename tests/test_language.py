@@ -1,6 +1,7 @@
 """The Chinese words: each is for something that the program still says, and the first page has them all."""
 
 import ast
+import asyncio
 import re
 from functools import cache
 from html import unescape
@@ -47,7 +48,9 @@ def said() -> str:
 @cache
 def patterns() -> list[tuple[int, re.Pattern[str]]]:
     """The sentences with something put in, which may be words ("is {} 0.50"); the letters that stand, and a pattern."""
-    sentences = {part.rstrip(".:;, ") for line in said().splitlines() for part in re.split(r"(?<=[.;:]) ", line)}
+    sentences = {
+        part.rstrip(".:;, ") for line in said().splitlines() for part in (line, *re.split(r"(?<=[.;:]) ", line))
+    }
     found = [sentence.split("{}") for sentence in sentences if "{}" in sentence]
     return [(sum(map(len, parts)), re.compile(".*?".join(map(re.escape, parts)))) for parts in found]
 
@@ -106,7 +109,11 @@ def is_translated(text: str) -> bool:
 
 
 def test_all_that_stands_on_the_first_page_and_every_tab_has_a_translation():
-    config = build_demo(FakeCompute().engine()).get_config_file()
+    async def build():
+        return build_demo(FakeCompute().engine())
+
+    # Inside a running loop: outside of one, Gradio opens event loops that it never closes.
+    config = asyncio.run(build()).get_config_file()
     components = {each["id"]: each for each in config["components"]}
     texts: set[str] = set()
 
@@ -131,4 +138,4 @@ def test_all_that_stands_on_the_first_page_and_every_tab_has_a_translation():
             collect(node, "")
     missing = {text for text in texts if len(text) > 1 and text not in NAMES and not is_translated(text)}
     assert missing == set()
-    assert len(texts) > 60
+    assert len(texts) > 50

@@ -27,8 +27,9 @@ def check_exposure(pixels: FloatImage, found: Segmentation) -> GateCheck:
             "refused", f"{100 * share:.0f} % of heart and lungs are plain {colour}: the exposure cut them off"
         )
     if seen["gray_range"] < LEAST_RANGE:
-        words = f"Heart and lungs span {100 * seen['gray_range']:.1f} % of the gray range: the film is far too "
-        return _judge("refused", words + ("dark" if seen["brightest"] < 0.5 else "bright"))
+        shade = "dark" if seen["brightest"] < 0.5 else "bright"
+        words = f"Heart and lungs span {100 * seen['gray_range']:.1f} % of the gray range: the film is far too {shade}"
+        return _judge("refused", words)
     if levels < LEAST_GRAY_LEVELS:
         return _judge("refused", f"The film has {levels} gray levels: too few to tell tissue from tissue")
     if dark > MUCH_CLIPPED or bright > MUCH_CLIPPED:
