@@ -8,7 +8,8 @@
   const ENDS = { ".": "。", ":": "：", ";": "；", ",": "，" };
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const patterns = Object.entries(words).filter(([english]) => english.includes("{}")).map(([english, chinese]) => [
-    new RegExp(`^${english.split("{}").map(escape).join("(.+?)")}$`), chinese,
+    // What is put in never goes over the end of a sentence.
+    new RegExp(`^${english.split("{}").map(escape).join("((?:(?![.;] ).)+?)")}$`), chinese,
   ]);
 
   const lookUp = (text) => {

@@ -5,8 +5,10 @@
     if (!said || document.hidden) return;
     try {
       const { queue } = await (await fetch("health")).json();
-      const many = queue.waiting === 1 ? "1 question waits" : `${queue.waiting} questions wait`;
-      said.textContent = queue.waiting ? `${many} for the models, about ${Math.ceil(queue.wait_s)} s` : "";
+      const seconds = Math.ceil(queue.wait_s);
+      const one = `1 question waits for the models, about ${seconds} s`;
+      const many = `${queue.waiting} questions wait for the models, about ${seconds} s`;
+      said.textContent = queue.waiting ? (queue.waiting === 1 ? one : many) : "";
     } catch {
       said.textContent = "The server does not answer. Try again in a minute.";
     }
