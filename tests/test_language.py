@@ -41,6 +41,7 @@ def said() -> str:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
     found += [path.read_text(encoding="utf-8") for path in Path(heartviz.__file__).parent.rglob("*.js")]
+    found += [told for each in found for told in re.findall(r"(?:aria-label|alt|title)=[\"']([^\"'<>]+)", each)]
     texts = [text for each in found for text in re.split(r"<[^>]*>|\n\n|[`*#]+", unescape(each))]
     return "\n".join(" ".join(text.split()) for text in texts)
 
@@ -95,6 +96,13 @@ def test_gradio_gets_the_words_with_and_without_a_full_stop():
     assert given["Don't write a person's name."] == WORDS["Don't write a person's name"] + "。"
 
 
+def test_no_value_of_a_control_is_translated(config):
+    given = LAUNCH_OPTIONS["i18n"].translations_dict[LOCALE]
+    values = {each["props"].get("value") for each in config["components"] if each["props"].get("choices")}
+    assert "sensitivity" in values & set(WORDS)
+    assert not values & set(given)
+
+
 def is_translated(text: str) -> bool:
     """Whether a text has a translation, whole or in parts of several sentences, as `language.js` joins them."""
     parts = re.split(r"(?<=[.;:])\s+", text)
@@ -108,12 +116,16 @@ def is_translated(text: str) -> bool:
     return True
 
 
-def test_all_that_stands_on_the_first_page_and_every_tab_has_a_translation():
+@pytest.fixture(scope="module")
+def config():
     async def build():
         return build_demo(FakeCompute().engine())
 
     # Inside a running loop: outside of one, Gradio opens event loops that it never closes.
-    config = asyncio.run(build()).get_config_file()
+    return asyncio.run(build()).get_config_file()
+
+
+def test_all_that_stands_on_the_first_page_and_every_tab_has_a_translation(config):
     components = {each["id"]: each for each in config["components"]}
     texts: set[str] = set()
 

@@ -13,7 +13,7 @@
   ]);
 
   const lookUp = (text) => {
-    if (words[text]) return words[text];
+    if (words[text] ?? words[`~${text}`]) return words[text] ?? words[`~${text}`];
     const end = /[.:;,]$/.exec(text)?.[0] ?? "", bare = end ? text.slice(0, -1) : text;
     if (words[bare]) return words[bare] + (ENDS[end] ?? "");
     for (const [pattern, chinese] of patterns) {

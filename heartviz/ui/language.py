@@ -12,6 +12,8 @@ from pathlib import Path
 import gradio as gr
 
 LOCALE = "zh-CN"
+# Also values of a choice, which Gradio must not translate: it gets them under another name.
+VALUES = ("sensitivity",)
 
 
 def read_chinese() -> Mapping[str, str]:
@@ -23,4 +25,5 @@ def make_i18n() -> gr.I18n:
     """What `launch` takes: the words themselves are the keys, with and without a full stop."""
     words = read_chinese()
     stopped = {f"{english}.": f"{chinese}。" for english, chinese in words.items() if english[-1] not in ".?:"}
-    return gr.I18n(**{LOCALE: {**stopped, **words}})
+    renamed = {f"~{english}" if english in VALUES else english: chinese for english, chinese in words.items()}
+    return gr.I18n(**{LOCALE: {**stopped, **renamed}})
