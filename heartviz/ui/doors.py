@@ -1,9 +1,10 @@
 """What stands before the pages: limits, closed addresses, who is here, and the health and version addresses."""
 
 import asyncio
+import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs
 import anyio.to_thread
 import gradio as gr
 from gradio import processing_utils, route_utils
+from gradio.mcp import GradioMCPServer
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -24,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from heartviz.logbook import tell, tell_fault
 from heartviz.ui.faults import is_disk_full, words_of
 from heartviz.ui.leaving import FORGET_AFTER_S, Guests
-from heartviz.ui.upload import OwnFile
+from heartviz.ui.upload import OwnFile, save_own_base64
 from heartviz.ui.waiting import describe_queue, is_full, list_asked, seconds_when_full, words_when_full
 
 UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
@@ -172,6 +174,11 @@ async def _fetch_nothing(*_: object, **__: object) -> str:
     raise gr.Error("A film is taken as an upload or within the question, not from another address.", duration=None)
 
 
+def _answer_as_json(server: GradioMCPServer, answers: Sequence[Any], root_url: str) -> list[Any]:
+    # Gradio would write Python, which no client reads.
+    return [server.types.TextContent(type="text", text=json.dumps(answer)) for answer in answers]
+
+
 def open_doors(
     demo: gr.Blocks, version: Callable[[], Mapping[str, Any]], forget_after_s: float = FORGET_AFTER_S
 ) -> dict[str, Any]:
@@ -201,6 +208,8 @@ def open_doors(
 
     guests = Guests(Path(get_upload_folder()), forget, forget_after_s, partial(list_asked, demo))
     route_utils.GradioUploadFile = OwnFile  # type: ignore[misc]
+    processing_utils.save_base64_to_cache = save_own_base64
+    GradioMCPServer.postprocess_output_data = _answer_as_json  # type: ignore[method-assign]
     # Gradio would fetch a film from any address that a question names, of any size.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
 

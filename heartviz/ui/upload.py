@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradio.route_utils import GradioUploadFile
+from gradio_client.utils import decode_base64_to_binary
 
 from heartviz.errors import RadiographError
 
@@ -25,6 +26,16 @@ class OwnFile(GradioUploadFile):
         super().__init__(file, **described)
         self.sha.update(secrets.token_bytes(16))
         _parts.get(set()).add(Path(file.name))
+
+
+def save_own_base64(encoding: str, cache_dir: str, file_name: str | None = None) -> str:
+    """Path of the file that MCP sends within its question, in a folder of its own, as `OwnFile`'s."""
+    content, _ = decode_base64_to_binary(encoding)
+    folder = Path(cache_dir) / secrets.token_hex(32)
+    folder.mkdir(parents=True)
+    path = folder / "film"
+    path.write_bytes(content)
+    return str(path)
 
 
 @contextmanager
