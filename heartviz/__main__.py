@@ -103,6 +103,7 @@ def _phantom(options: argparse.Namespace) -> int:
 
 
 def _analyze(options: argparse.Namespace) -> int:
+    from heartviz.decoder import Decoder
     from heartviz.pipeline import analyze
     from heartviz.report import clear_report, refusal_to_dict, write_json, write_report
     from heartviz.take_home import list_file_names, make_files
@@ -112,13 +113,13 @@ def _analyze(options: argparse.Namespace) -> int:
     if options.out.exists() and not options.out.is_dir():
         print(f"heartviz: {options.out} is a file; --out needs a folder.", file=sys.stderr)
         return 2
-    refused = 0
+    decoder, refused = Decoder(), 0
     for path, stem in zip(options.files, _folder_names(options.files), strict=True):
         folder = options.out / stem
         clear_report(folder, list_file_names())
         try:
             report = analyze(
-                path,
+                decoder.load(path),
                 models,
                 task=options.task,
                 target_class=options.target_class,

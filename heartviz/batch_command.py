@@ -69,13 +69,13 @@ def run_command(options: argparse.Namespace) -> int:
     """Exit status: 0 every film was accepted, 1 some were not, 2 it could not start or go on, 130 stopped."""
     from heartviz.batch import Settings, list_sources, plan_batch, run_batch
     from heartviz.batch.ledger import Ledger
+    from heartviz.batch.one import make_analyst
     from heartviz.batch.run import run_here
-    from heartviz.pipeline import analyze
     from heartviz.weights import load_models
 
-    asked = {"task": options.task, "target_class": options.target_class}
-    asked |= {"gradient_for": options.gradient_for, "method": options.method, "correct": options.correct}
-    settings = Settings(**asked, each=tuple(options.also))
+    settings = Settings(
+        options.task, options.target_class, options.gradient_for, options.method, options.correct, tuple(options.also)
+    )
     try:
         sources = list_sources(options.sources, leave_out=options.out)
     except OSError as error:
@@ -89,7 +89,7 @@ def run_command(options: argparse.Namespace) -> int:
             run_on_ray, settings=settings, weights=options.weights, workers=options.workers, address=options.address
         )
     else:
-        engine = partial(run_here, analyze_film=partial(analyze, models=models, **asked), each=settings.each)
+        engine = partial(run_here, analyze_film=make_analyst(settings, models), each=settings.each)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         with Ledger(options.out / LEDGER) as ledger:

@@ -2,6 +2,7 @@
 
 from heartviz.audit import read_shipped
 from heartviz.cue_trial import try_cue
+from heartviz.decoder import Decoder
 from heartviz.experiment import draw_deletion, draw_dim_curve, replace_heart, run_experiment, take_donor
 from heartviz.gate import apply_correction
 from heartviz.knob_answers import ask_about_drawing, draw_knob_curve
@@ -9,7 +10,6 @@ from heartviz.live_head import read_live_features
 from heartviz.logbook import log_calls
 from heartviz.paper_results import read_all_results, read_heart_shares
 from heartviz.pipeline import add_controls, analyze, explain, outline, read_layers
-from heartviz.radiograph import load_radiograph
 from heartviz.shortcut_results import read_shortcut_results
 from heartviz.ui import Engine
 from heartviz.ui.cards import describe_models, describe_version
@@ -22,7 +22,7 @@ _SHIPPED = ("describe", "results", "shortcut", "audit", "heart_shares", "live", 
 def make_engine(models: Models) -> Engine:
     """What the pages can have computed, by these models."""
     engine = Engine(
-        load=load_radiograph,
+        load=Decoder().load,
         correct=apply_correction,
         analyze=lambda radiograph, task, target_class, gradient_for, progress: analyze(
             radiograph, models, task=task, target_class=target_class, gradient_for=gradient_for, progress=progress

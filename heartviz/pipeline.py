@@ -14,8 +14,7 @@ from heartviz.attribution.activations import read_layer
 from heartviz.attribution.controls import ALIKE, compare_maps, detect_edges
 from heartviz.attribution.methods import METHODS, compute_map
 from heartviz.attribution.networks import PictureClassifier, draw_random_weights
-from heartviz.errors import GateError
-from heartviz.gate import OFFERED, apply_correction, warnings_of
+from heartviz.gate import ask_corrected, warnings_of
 from heartviz.interventions.writing import check_writing
 from heartviz.preprocess import stretch_contrast
 from heartviz.radiograph import load_radiograph
@@ -57,23 +56,19 @@ def analyze(
     """
     _check_choice(task, target_class, method)
     tell, clock = progress or silent, Clock()
+    asked = Question(task, target_class, gradient_for, method)
     tell(0.05, "Reading the film")
     with clock.time("load"):
         radiograph = load_radiograph(source)
-        if correct and correct != OFFERED:
-            radiograph = apply_correction(radiograph, correct)
+    return ask_corrected(radiograph, correct, lambda film: _report(film, models, asked, clock, tell))
+
+
+def _report(radiograph: Radiograph, models: Models, asked: Question, clock: Clock, tell: Progress) -> Report:
     with models.lock:
         tell(0.15, "Finding the heart and the lungs")
         with clock.time("segment"):
-            try:
-                admitted = admit_film(radiograph, models)
-            except GateError as refusal:
-                if correct != OFFERED or not refusal.offer:
-                    raise
-                radiograph = apply_correction(radiograph, refusal.offer)
-                admitted = admit_film(radiograph, models)
+            admitted = admit_film(radiograph, models)
         segmentation, picture = admitted.segmentation, stretch_contrast(radiograph.pixels)
-        asked = Question(task, target_class, gradient_for, method)
         predictions, explanation, seen = ask(models, picture, segmentation, asked, clock, tell)
     tell(1.0, "Done")
     return Report(

@@ -11,6 +11,7 @@ LEVELS = [
     {"errors", "records", "logbook", "memory"},
     {
         "radiograph",
+        "decoder",
         "dicom",
         "dicom_writer",
         "gray",
@@ -78,6 +79,7 @@ NO_TORCH = {
     "errors",
     "records",
     "radiograph",
+    "decoder",
     "dicom",
     "gray",
     "masks",

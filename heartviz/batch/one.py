@@ -4,18 +4,22 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from heartviz import plots
 from heartviz.audit.files import make_key
 from heartviz.batch.sources import Source
+from heartviz.decoder import Decoder
 from heartviz.errors import HeartvizError
 from heartviz.records import ARMS, TASK_CLASSES, GradientFor, Report
 from heartviz.report import encode_pictures, report_to_dict, to_json
 from heartviz.take_home import make_files
 from heartviz.words import DEFAULT_METHOD
+
+if TYPE_CHECKING:
+    from heartviz.weights import Models
 
 THUMBNAIL_PX = 176
 FAULT = "An unforeseen fault ({}) stopped this film; the others went on. Please report it with how the film was made."
@@ -54,6 +58,16 @@ class Outcome:
     def accepted(self) -> bool:
         """Whether the film was analysed."""
         return bool(self.numbers["accepted"])
+
+
+def make_analyst(settings: Settings, models: "Models") -> Callable[[bytes], Report]:
+    """What `analyze_one` takes: the report of a film's bytes, which another process decodes, as the settings ask."""
+    # Here, not above: the table of what was done before is read without it.
+    from heartviz.pipeline import analyze
+
+    decoder, asked = Decoder(), asdict(settings)
+    del asked["each"]
+    return lambda content: analyze(decoder.load(content), models, **asked)
 
 
 def analyze_one(source: Source, analyze_film: Callable[[bytes], Report], each: Sequence[str] = ()) -> Outcome:

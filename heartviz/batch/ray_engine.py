@@ -6,10 +6,9 @@ import os
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
-from heartviz.batch.one import Outcome, Settings, analyze_one
+from heartviz.batch.one import Outcome, Settings, analyze_one, make_analyst
 from heartviz.batch.sources import Source
 from heartviz.errors import DataError
 
@@ -85,12 +84,11 @@ class _Analyst:
     """An actor: the models are loaded once, then films come one by one."""
 
     def __init__(self, settings: dict[str, Any], weights: str | None) -> None:
-        from heartviz.pipeline import analyze
         from heartviz.weights import load_models
 
-        settings = dict(settings)
-        self._each = settings.pop("each")
-        self._analyze_film = partial(analyze, models=load_models(weights), **settings)
+        asked = Settings(**settings)
+        self._each = asked.each
+        self._analyze_film = make_analyst(asked, load_models(weights))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         outcomes = [

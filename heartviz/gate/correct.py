@@ -1,12 +1,16 @@
 """Turned, mirrored or inverted films put right: which corrections there are, and how each is done."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
+from heartviz.errors import GateError
 from heartviz.records import FloatImage, Radiograph
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,18 @@ def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
             f"The film was corrected before it was analysed ({done}): masks and maps lie on the corrected film.",
         ),
     )
+
+
+def ask_corrected(radiograph: Radiograph, correct: str, ask: Callable[[Radiograph], Answer]) -> Answer:
+    """What `ask` says of the film as `correct` puts it right: "" leaves it as it is, OFFERED takes the gate's offer.
+
+    Raises what `ask` raises, and ValueError for an unknown correction.
+    """
+    if correct == OFFERED:
+        try:
+            return ask(radiograph)
+        except GateError as refusal:
+            if not refusal.offer:
+                raise
+            correct = refusal.offer
+    return ask(apply_correction(radiograph, correct) if correct else radiograph)

@@ -9,10 +9,9 @@ import gradio as gr
 
 from heartviz import plots
 from heartviz.errors import QuestionError
-from heartviz.gate import CORRECTIONS, OFFERED
+from heartviz.gate import CORRECTIONS, OFFERED, ask_corrected
 from heartviz.records import TASK_CLASSES, Radiograph
 from heartviz.report import report_to_dict
-from heartviz.ui.corrected import Answer, ask_corrected
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.fleeting import png_address
@@ -139,8 +138,8 @@ def _take(film: str | None) -> bytes:
     return take_upload(Path(film))
 
 
-def _ask(engine: Engine, content: bytes, correct: str, ask: Callable[[Radiograph], Answer]) -> Answer:
-    return ask_corrected(engine, engine.load(content), "" if correct == AS_IT_IS else correct, ask)
+def _ask(engine: Engine, content: bytes, correct: str, ask: Callable[[Radiograph], Any]) -> Any:
+    return ask_corrected(engine.load(content), "" if correct == AS_IT_IS else correct, ask)
 
 
 def _in_words(call: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:

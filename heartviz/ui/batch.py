@@ -12,10 +12,9 @@ import gradio as gr
 
 from heartviz.batch import Outcome, Settings, analyze_one, list_sources, make_index, write_csv
 from heartviz.batch.table import table_of
-from heartviz.gate import OFFERED
+from heartviz.gate import OFFERED, ask_corrected
 from heartviz.records import Radiograph, Report
 from heartviz.ui import panels
-from heartviz.ui.corrected import ask_corrected
 from heartviz.ui.doors import LARGEST, UPLOAD
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
@@ -116,7 +115,7 @@ def _analyze(engine: Engine, held: HeldBatch, task: str, correct: str, content: 
     def ask(radiograph: Radiograph) -> Report:
         return engine.analyze(radiograph, task, None, Settings.gradient_for, lambda done, words: None)
 
-    report = ask_corrected(engine, engine.load(content), correct, ask)
+    report = ask_corrected(engine.load(content), correct, ask)
     held.models = dict(report.models)
     return report
 
