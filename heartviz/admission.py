@@ -77,7 +77,7 @@ def look_through_gate(
     found = segment_film(picture, models.trunk, models.segmenter, models.view, models.chest)
     whole = found.heart_mask.any() and found.left_lung_mask.any() and found.right_lung_mask.any()
     cardiothoracic = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask) if whole else None
-    return found, cardiothoracic, judge_film(radiograph, picture, found, cardiothoracic)
+    return found, cardiothoracic, judge_film(radiograph, picture, found, cardiothoracic, models.limits)
 
 
 def find_correction(radiograph: Radiograph, models: Models) -> str:

@@ -161,7 +161,7 @@ def replace_heart(report: Report, models: Models, heart_mask: NDArray[np.bool_])
         raise SegmentationError("The edited heart is empty. Draw a heart, or go back to the one that was found.")
     segmentation = replace(report.segmentation, heart_mask=heart_mask)
     cardiothoracic = measure_cardiothoracic_ratio(heart_mask, segmentation.lungs_mask)
-    check = check_ratio(cardiothoracic)
+    check = check_ratio(cardiothoracic, models.limits)
     if check.verdict == "refused":
         raise SegmentationError(check.sentence)
     explanation = report.explanation

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from heartviz.preprocess import (
     SEGMENTER_SIZE_PX,
     THORAX_MARGIN_RATIO,
 )
-from heartviz.records import ARMS, TASK_CLASSES, Arm
+from heartviz.records import ARMS, TASK_CLASSES, Arm, GateLimits
 
 MANIFEST_FORMAT = 1
 MANIFEST_FILE = "manifest.json"
@@ -54,6 +55,22 @@ ARCHITECTURES = {
     "lateral": ("vgg_unet_decoder",),
     **dict.fromkeys(CLASSIFIERS, ("vgg_classifier", "vgg_upper")),
 }
+_PARTS = ("heart", "left_lung", "right_lung")
+# What the gate measures, and has limits for.
+GATE_LIMITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "refused": (
+            *("lateral_prob", "lateral_distance"),
+            *("left_lung_to_the_right", "lung_overlap", "heart_across", "heart_down", "heart_contrast"),
+            *("plain_black", "plain_white", "gray_levels", "gray_range"),
+            *(f"{part}_{measured}" for measured in ("area", "certainty", "stray") for part in _PARTS),
+            *("left_over_right_lung", "cardiothoracic_ratio"),
+        ),
+        "warned": (
+            *("heart_across", "plain_black", "plain_white", "gray_levels", "longer_side_px", "cardiothoracic_ratio"),
+        ),
+    }
+)
 # What each text of a file's entry must look like: what lies outside would let a manifest reach past its folder.
 FILE_FIELDS = {
     "file": r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors",
@@ -78,9 +95,14 @@ def read_manifest(folder: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def write_manifest(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Path of the manifest written to `folder` with the entry of each model, checked as when it is read."""
-    manifest = {"format": MANIFEST_FORMAT, "preprocessing": dict(PREPROCESSING), "files": dict(files)}
+def write_manifest(folder: Path, files: Mapping[str, Mapping[str, Any]], gate: Mapping[str, Any]) -> Path:
+    """Path of the manifest written to `folder`: each model's entry and the gate's, checked as when it is read."""
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "preprocessing": dict(PREPROCESSING),
+        "gate": dict(gate),
+        "files": dict(files),
+    }
     _check_manifest(manifest)
     path = folder / MANIFEST_FILE
     path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -99,6 +121,7 @@ def _check_manifest(manifest: Any) -> None:
         )
     if set(files) != set(ARCHITECTURES):
         raise WeightsError(f"{MANIFEST_FILE} must name {', '.join(ARCHITECTURES)}; it names {', '.join(files)}.")
+    _check_gate(manifest.get("gate"))
     for name, entry in files.items():
         for key, wanted in FILE_FIELDS.items():
             if not isinstance(entry.get(key), str) or not re.fullmatch(wanted, entry[key]):
@@ -116,6 +139,33 @@ def _check_manifest(manifest: Any) -> None:
         for key, holds in rules.items():
             if not holds:
                 raise WeightsError(f"{MANIFEST_FILE}: {key} of {name} can't be {entry.get(key)!r}. Write it anew.")
+
+
+def _check_gate(gate: Any) -> None:
+    """Raises WeightsError unless there is a pair of numbers, or null for no limit, for whatever the gate measures."""
+    for kind, names in GATE_LIMITS.items():
+        limits = gate.get(kind) if isinstance(gate, dict) else None
+        if not isinstance(limits, dict) or set(limits) != set(names):
+            raise WeightsError(f"{MANIFEST_FILE}: gate must say what is {kind}, by {', '.join(names)}. Write it anew.")
+        for name, ends in limits.items():
+            pair = isinstance(ends, list | tuple) and len(ends) == 2
+            if not (pair and all(end is None or _is_finite(end) for end in ends)) or (
+                None not in ends and ends[0] >= ends[1]
+            ):
+                raise WeightsError(f"{MANIFEST_FILE}: gate can't have {name} {kind} by {ends!r}. Write it anew.")
+
+
+def read_gate_limits(manifest: Mapping[str, Any]) -> GateLimits:
+    """The gate's limits of a manifest that was read."""
+    ends = (-math.inf, math.inf)
+    kinds = (
+        {
+            name: tuple(end if given is None else float(given) for given, end in zip(pair, ends, strict=True))
+            for name, pair in manifest["gate"][kind].items()
+        }
+        for kind in GATE_LIMITS
+    )
+    return GateLimits(*(MappingProxyType(limits) for limits in kinds))
 
 
 def _classifier_rules(name: str, entry: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, bool]:
@@ -140,7 +190,11 @@ def _classifier_rules(name: str, entry: Mapping[str, Any], files: Mapping[str, A
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return _is_finite(value) and value > 0
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def save_weights(state: Mapping[str, Tensor], path: Path, dtype: torch.dtype = torch.float16) -> dict[str, Any]:

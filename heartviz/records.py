@@ -79,6 +79,27 @@ class Segmentation(Frozen):
 
 
 @dataclass(frozen=True)
+class GateLimits:
+    """What the gate refuses and warns of: by the name of what it measures, the lowest and highest that pass.
+
+    An infinite end is no limit. Set from held-out films by `train.gate_limits`, and kept beside the weights.
+    """
+
+    refused: Mapping[str, tuple[float, float]]
+    warned: Mapping[str, tuple[float, float]]
+
+    def refuses(self, name: str, value: float) -> bool:
+        """Whether a film of which this was measured is refused; NaN is."""
+        low, high = self.refused[name]
+        return not low <= value <= high
+
+    def warns(self, name: str, value: float) -> bool:
+        """Whether a film of which this was measured is warned of."""
+        low, high = self.warned[name]
+        return not low <= value <= high
+
+
+@dataclass(frozen=True)
 class GateCheck:
     """What one of the gate's checks found on a film: its name (gate.CHECKS), its verdict, a sentence for the reader."""
 

@@ -18,9 +18,17 @@ from torch import Tensor, nn
 
 import heartviz
 from heartviz.errors import WeightsError
-from heartviz.manifest import CLASSIFIERS, FILE_FIELDS, file_sha256, read_manifest, save_weights, write_manifest
+from heartviz.manifest import (
+    CLASSIFIERS,
+    FILE_FIELDS,
+    file_sha256,
+    read_gate_limits,
+    read_manifest,
+    save_weights,
+    write_manifest,
+)
 from heartviz.models import ENCODER, ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead
-from heartviz.records import Arm
+from heartviz.records import Arm, GateLimits
 
 __all__ = [
     "ClassifierModel",
@@ -61,9 +69,9 @@ class ClassifierModel:
 class Models:
     """All networks, in eval mode and frozen, and where they came from.
 
-    `classifiers` is (task, arm) to model; `sha256` is model name to the file's hash; `origin` says in words where the
-    files were. `lateral` finds the heart on films from the side, by the encoder of `segmenter`. Whoever runs a network
-    holds `lock`.
+    `classifiers` is (task, arm) to model; `limits` are the gate's; `sha256` is model name to the file's hash; `origin`
+    says in words where the files were. `lateral` finds the heart on films from the side, by the encoder of `segmenter`.
+    Whoever runs a network holds `lock`.
     """
 
     trunk: VGGTrunk
@@ -72,6 +80,7 @@ class Models:
     chest: ChestDistance
     lateral: VGGUNet
     classifiers: Mapping[tuple[str, Arm], ClassifierModel]
+    limits: GateLimits
     sha256: Mapping[str, str]
     origin: str
     manifest: Mapping[str, Any]
@@ -161,6 +170,7 @@ def _make_models(
         chest=chest,
         lateral=lateral,
         classifiers=MappingProxyType(classifiers),
+        limits=read_gate_limits(manifest),
         sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
         origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),
         manifest=manifest,

@@ -17,6 +17,7 @@ from heartviz import weights
 from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, ViewHead, vgg, vgg_unet
 from heartviz.records import ARMS, TASK_CLASSES
 from tests.hub import LoopbackHub
+from tests.limits import GATE
 
 REPOSITORY = "someone/hearts"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -65,7 +66,7 @@ def write_release(folder: Path) -> dict[str, torch.nn.Module]:
             entries[name]["encoder_sha256"] = entries["segmenter"]["sha256"]
         entries[name] |= weights.save_weights(state, folder / f"{name}.safetensors")
         entries[name] |= {"hub_repository": REPOSITORY, "hub_commit": COMMIT}
-    weights.write_manifest(folder, {name: entries[name] for name in CHECKPOINTS})
+    weights.write_manifest(folder, {name: entries[name] for name in CHECKPOINTS}, GATE)
     return networks
 
 

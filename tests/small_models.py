@@ -14,6 +14,7 @@ from heartviz.models import ChestDistance, VGGClassifier, VGGTrunk, VGGUNet, Vie
 from heartviz.records import ARMS, TASK_CLASSES, Segmentation
 from heartviz.weights import ClassifierModel, Models
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG
+from tests.limits import LIMITS
 
 
 @pytest.fixture
@@ -40,6 +41,6 @@ def make_small_models(monkeypatch: pytest.MonkeyPatch) -> Models:
     monkeypatch.setattr(admission, "segment_film", lambda *arguments: calls.append(1) or found)
     monkeypatch.setattr(admission, "measure_chest_distance", lambda *arguments: 2.0)
     networks = (VGGTrunk().eval(), VGGUNet().eval(), ViewHead().eval(), ChestDistance().eval(), VGGUNet(1).eval())
-    made = Models(*networks, MappingProxyType(classifiers), {"trunk": "00"}, "random", {})
+    made = Models(*networks, MappingProxyType(classifiers), LIMITS, {"trunk": "00"}, "random", {})
     object.__setattr__(made, "segmentations", calls)
     return made

@@ -10,6 +10,7 @@ from heartviz.gate import first_refusal as refusal_of
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.records import CardiothoracicRatio, Radiograph, Segmentation
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
+from tests.limits import LIMITS
 
 LOWER_HALF = np.arange(301)[:, None] > 150
 
@@ -25,7 +26,7 @@ def judge(found: Segmentation, gray=None, film: Radiograph | None = None):
     gray = picture() if gray is None else gray
     whole = all(mask.any() for mask in (found.heart_mask, found.left_lung_mask, found.right_lung_mask))
     ratio = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask) if whole else None
-    return judge_film(film or Radiograph(gray), gray, found, ratio)
+    return judge_film(film or Radiograph(gray), gray, found, ratio, LIMITS)
 
 
 def verdicts(checks) -> dict[str, str]:
@@ -86,7 +87,7 @@ def test_implausible_sizes_are_refused(masks, reason):
     ratio = measure_cardiothoracic_ratio(found.heart_mask, found.lungs_mask)
     from heartviz.gate.anatomy import check_anatomy
 
-    check = check_anatomy(found, ratio)
+    check = check_anatomy(found, ratio, LIMITS)
     assert (check.verdict, reason in check.sentence) == ("refused", True)
 
 
@@ -132,10 +133,10 @@ def test_a_heart_on_the_right_is_warned_of():
 
 def test_ratio_is_passed_warned_of_or_refused():
     usual = CardiothoracicRatio(0.48, (10, 57), 5, (0, 99), 3)
-    assert check_ratio(usual).verdict == "passed"
-    assert "unusual" in check_ratio(replace(usual, ratio=0.82)).sentence
-    assert check_ratio(replace(usual, ratio=0.95)).verdict == "refused"
-    assert "came out as 0.95" in check_ratio(replace(usual, ratio=0.95)).sentence
+    assert check_ratio(usual, LIMITS).verdict == "passed"
+    assert "unusual" in check_ratio(replace(usual, ratio=0.82), LIMITS).sentence
+    assert check_ratio(replace(usual, ratio=0.95), LIMITS).verdict == "refused"
+    assert "came out as 0.95" in check_ratio(replace(usual, ratio=0.95), LIMITS).sentence
 
 
 @pytest.mark.parametrize(

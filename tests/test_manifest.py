@@ -10,6 +10,7 @@ import torch
 from heartviz import manifest, weights
 from heartviz.errors import WeightsError
 from heartviz.manifest import PREPROCESSING
+from tests.limits import GATE
 from tests.release import CHECKPOINTS, COMMIT, change_manifest
 
 pytest_plugins = ["tests.release"]
@@ -52,7 +53,7 @@ def test_incomplete_manifest_is_refused(name, field, value, weights_folder):
         weights.load_models()
     files = json.loads((weights_folder / "manifest.json").read_text())["files"]
     with pytest.raises(WeightsError, match=f"manifest.json: {field} of {name}"):
-        manifest.write_manifest(weights_folder, files)
+        manifest.write_manifest(weights_folder, files, GATE)
 
 
 @pytest.mark.parametrize("content", ["{", b"\xff\xfe\xff".decode("latin-1")])
@@ -73,7 +74,7 @@ def test_manifest_without_a_model_is_refused(weights_folder):
     files = dict(manifest.read_manifest(weights_folder)["files"])
     del files["heart_size_plain"]
     with pytest.raises(WeightsError, match="must name .*heart_size_plain.*; it names"):
-        manifest.write_manifest(weights_folder, files)
+        manifest.write_manifest(weights_folder, files, GATE)
 
 
 def test_weights_for_other_preprocessing_are_refused(weights_folder):
@@ -87,9 +88,9 @@ def test_weights_for_other_preprocessing_are_refused(weights_folder):
 
 def test_manifest_comes_back_as_written(weights_folder, tmp_path):
     files = manifest.read_manifest(weights_folder)["files"]
-    assert manifest.write_manifest(tmp_path, files) == tmp_path / "manifest.json"
+    assert manifest.write_manifest(tmp_path, files, GATE) == tmp_path / "manifest.json"
     read = manifest.read_manifest(tmp_path)
-    assert read == {"format": 1, "preprocessing": dict(PREPROCESSING), "files": files}
+    assert read == {"format": 1, "preprocessing": dict(PREPROCESSING), "gate": GATE, "files": files}
     assert set(manifest.ARCHITECTURES) == set(CHECKPOINTS)
 
 

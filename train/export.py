@@ -26,10 +26,11 @@ from heartviz.models.vgg import load_block_weights
 from heartviz.phantom import draw_chest
 from heartviz.records import TASK_CLASSES
 from heartviz.report import INTENDED_USE
-from heartviz.weights import HUB_FOLDER, load_models
+from heartviz.weights import HUB_FOLDER, LOCAL_FOLDER, load_models
 from train.cards import card_text, make_card
 from train.config import run_script
 from train.folds import films_of, read_splits
+from train.gate_limits import LIMITED
 from train.precision import compare_releases
 from train.pretrained import read_imagenet_features
 from train.provenance import hash_encoder
@@ -54,6 +55,7 @@ class Config:
     view: Path | None = field(default=None, metadata={"help": "run folder of train.view"})
     chest: Path | None = field(default=None, metadata={"help": "run folder of train.chest"})
     lateral: Path | None = field(default=None, metadata={"help": "run folder of train.lateral"})
+    gate: Path | None = field(default=None, metadata={"help": "run folder of train.gate_limits"})
     imagenet: Path | None = field(default=None, metadata={"help": "VGG16 features file; absent: torchvision's"})
     results: Path | None = field(default=None, metadata={"help": "JSON of train.evaluate, for the cards"})
     data: Path | None = field(default=None, metadata={"help": "ctr512 folder: its films check half precision too"})
@@ -74,7 +76,9 @@ def main(config: Config) -> None:
     runs = read_runs(config)
     # Not read_manifest: the release that is kept may be of a time with fewer models.
     path = config.out / MANIFEST_FILE
-    kept = json.loads(path.read_text(encoding="utf-8"))["files"] if path.exists() else {}
+    release = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = release.get("files", {})
+    gate = read_gate(config.gate) or release.get("gate") or read_manifest(LOCAL_FOLDER)["gate"]
     missing = [name for name in ARCHITECTURES if name not in kept and name not in names_of(runs)]
     if missing:
         raise DataError(
@@ -84,7 +88,7 @@ def main(config: Config) -> None:
     with tempfile.TemporaryDirectory() as folder:
         half = Path(folder) / "half"
         files = write_release(config, runs, kept, half, torch.float16)
-        write_manifest(half, files)
+        write_manifest(half, files, gate)
         measured = {name: entry["sha256"] for name, entry in files.items() if name not in BY_ITSELF}
         other = [name for name, sha256 in measured.items() if results and results["models"].get(name) != sha256]
         if other:
@@ -94,7 +98,7 @@ def main(config: Config) -> None:
         rounded, checked = load_models(half), None
         if runs:
             full = Path(folder) / "full"
-            write_manifest(full, write_release(config, runs, kept, full, torch.float32))
+            write_manifest(full, write_release(config, runs, kept, full, torch.float32), gate)
             pictures = check_pictures(config.data, config.splits)
             checked = compare_releases(rounded, load_models(full), pictures)
             print(f"half precision against float32: {json.dumps(checked)}", flush=True)
@@ -106,7 +110,9 @@ def main(config: Config) -> None:
         entry["card"] = make_card(name, run, results, kept.get(name, {}).get("card"))
         if run is not None:
             entry["card"]["half_precision"] = checked
-    write_manifest(config.out, files)
+    write_manifest(config.out, files, gate)
+    if gate.get("models") != {name: files[name]["sha256"] for name in LIMITED}:
+        print("The gate's limits were not set with these models: run train.gate_limits, then this with --gate.")
     for name, entry in files.items():
         (config.out / f"{name}.md").write_text(card_text(name, entry), encoding="utf-8")
     print(f"{sum(entry['bytes'] for entry in files.values()) / 1e6:.1f} MB in {config.out}")
@@ -114,8 +120,18 @@ def main(config: Config) -> None:
         commit = push_release(config.out, config.push)
         for entry in files.values():
             entry |= {"hub_repository": config.push, "hub_commit": commit}
-        write_manifest(config.out, files)
+        write_manifest(config.out, files, gate)
         print(f"{config.push} at {commit}\nThe manifest in {config.out} names this commit: commit it with the code.")
+
+
+def read_gate(run: Path | None) -> dict[str, Any] | None:
+    """The gate's limits that train.gate_limits has set, and by how many films; None where no run is given."""
+    if run is None:
+        return None
+    path = run / "gate_results.json"
+    if not path.exists():
+        raise DataError(f"No {path.name} in {run}: run train.gate_limits to its end first.")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def names_of(runs: Mapping[str, Any]) -> tuple[str, ...]:

@@ -107,12 +107,12 @@ def count_changed(kind: str, paths: list[Path], models: Models) -> dict[str, Any
     return line
 
 
-def list_films(folder: Path, config: Any) -> list[Path]:
-    """The files of a folder but its tables; every Nth from the first as `config` says."""
+def list_films(folder: Path, first: int = 0, every: int = 1) -> list[Path]:
+    """The files of a folder but its tables; every Nth from the first on."""
     paths = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".csv")
     if not paths:
         raise DataError(f"No film in {folder}: give folders that hold films themselves.")
-    return paths[config.first :: config.every]
+    return paths[first::every]
 
 
 def draw_foreign(kind: str, number: int) -> Iterator[FloatImage]:
@@ -126,19 +126,19 @@ def main(config: Config) -> None:
     models, lines = load_models(config.weights), []
     for folder in config.films:
         kind = f"{folder.parent.name}/{folder.name}"
-        lines.append(count(kind, list_films(folder, config), models))
+        lines.append(count(kind, list_films(folder, config.first, config.every), models))
         if config.changed:
-            chosen = list_films(folder, config)
+            chosen = list_films(folder, config.first, config.every)
             lines.append(count_changed(kind, chosen[:: max(1, len(chosen) // config.changed)], models))
     if config.data is not None:
         films = films_of(read_films(config.data), read_splits(config.splits), "test")
         lines.append(count("test films", [film.image_path for film in films], models))
     for folder in config.foreign:
-        lines.append(count(f"foreign: {folder.name}", list_films(folder, config), models))
+        lines.append(count(f"foreign: {folder.name}", list_films(folder, config.first, config.every), models))
     for kind in FOREIGN if config.drawn else ():
         lines.append(count(f"drawn: {kind}", draw_foreign(kind, config.drawn), models))
     if config.parts:
-        chosen = list_films(config.films[0], config)
+        chosen = list_films(config.films[0], config.first, config.every)
         films = [load_radiograph(path).pixels for path in chosen[:: max(1, len(chosen) // config.parts)]]
         for part in PARTS:
             lines.append(count(f"part: {part}", [cut_part(film, part) for film in films], models))

@@ -8,7 +8,7 @@ from heartviz.gate.anatomy import check_anatomy
 from heartviz.gate.exposure import check_exposure
 from heartviz.gate.upright import check_upright
 from heartviz.gate.view import check_chest, check_frontal
-from heartviz.records import CardiothoracicRatio, FloatImage, GateCheck, Radiograph, Segmentation
+from heartviz.records import CardiothoracicRatio, FloatImage, GateCheck, GateLimits, Radiograph, Segmentation
 
 # Name of each check, in order, and what it asks.
 CHECKS: Mapping[str, str] = MappingProxyType(
@@ -25,7 +25,11 @@ CHECKS: Mapping[str, str] = MappingProxyType(
 
 
 def judge_film(
-    radiograph: Radiograph, picture: FloatImage, found: Segmentation, cardiothoracic: CardiothoracicRatio | None
+    radiograph: Radiograph,
+    picture: FloatImage,
+    found: Segmentation,
+    cardiothoracic: CardiothoracicRatio | None,
+    limits: GateLimits,
 ) -> tuple[GateCheck, ...]:
     """Every check of CHECKS; those after the first that refuses are "not reached".
 
@@ -34,11 +38,11 @@ def judge_film(
     """
     asked: Sequence[Callable[[], GateCheck]] = (
         lambda: GateCheck("readable", "passed", f"It is readable: {radiograph.description}."),
-        lambda: check_chest(found),
-        lambda: check_frontal(found),
-        lambda: check_upright(found, picture),
-        lambda: check_exposure(radiograph.pixels, found),
-        lambda: check_anatomy(found, cardiothoracic),
+        lambda: check_chest(found, limits),
+        lambda: check_frontal(found, limits),
+        lambda: check_upright(found, picture, limits),
+        lambda: check_exposure(radiograph.pixels, found, limits),
+        lambda: check_anatomy(found, cardiothoracic, limits),
         lambda: check_age(radiograph),
     )
     checks: list[GateCheck] = []

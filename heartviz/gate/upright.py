@@ -4,16 +4,10 @@ import numpy as np
 
 from heartviz.gate.view import ADVICE
 from heartviz.masks import find_extent
-from heartviz.records import FloatImage, GateCheck, Segmentation
-
-LEAST_LUNG_OVERLAP = 0.40  # rows that both lungs share, of the taller lung's
-HEART_COL_RANGE = (0.35, 0.72)  # centre of the heart across the thorax box, from the patient's right
-HEART_ROW_RANGE = (0.55, 0.90)  # centre of the heart down the lungs' rows
-LEAST_CONTRAST = 0.10  # median gray of the heart above that of the lungs, of the film's stretched range
-MIRRORED_BELOW = 0.48
+from heartviz.records import FloatImage, GateCheck, GateLimits, Segmentation
 
 
-def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
+def check_upright(found: Segmentation, picture: FloatImage, limits: GateLimits) -> GateCheck:
     """Refuses a film on which heart and lungs lie where they do on a turned or inverted one; warns of a mirrored one.
 
     `picture` is the film with stretched contrast, float32 (H, W), the segmentation's frame.
@@ -21,19 +15,19 @@ def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
     seen = measure_upright(found, picture)
     if seen is None:
         return GateCheck("upright", "unknown", "Whether it is upright can't be told: heart and lungs were not found.")
-    if seen["left_lung_to_the_right"] <= 0:
+    beyond = {name for name, value in seen.items() if limits.refuses(name, value)}
+    if "left_lung_to_the_right" in beyond:
         return _refuse("the patient's left lung was found on the left of the picture")
-    if seen["lung_overlap"] < LEAST_LUNG_OVERLAP:
+    if "lung_overlap" in beyond:
         return _refuse("the two lungs do not lie side by side, as on a film that is turned or taken from the side")
-    across, down = seen["heart_across"], seen["heart_down"]
-    if not (HEART_COL_RANGE[0] <= across <= HEART_COL_RANGE[1] and HEART_ROW_RANGE[0] <= down <= HEART_ROW_RANGE[1]):
+    if beyond & {"heart_across", "heart_down"}:
         return _refuse(
             "the heart was not found low between the two lungs, as on a film that is upside down, turned or taken from "
             "the side, or on which disease hides a lung"
         )
-    if seen["heart_contrast"] < LEAST_CONTRAST:
+    if "heart_contrast" in beyond:
         return _refuse("the heart is not brighter than the lungs: the film looks inverted")
-    if across < MIRRORED_BELOW:
+    if limits.warns("heart_across", seen["heart_across"]):
         return GateCheck(
             "upright",
             "warned",
@@ -43,7 +37,12 @@ def check_upright(found: Segmentation, picture: FloatImage) -> GateCheck:
 
 
 def measure_upright(found: Segmentation, picture: FloatImage) -> dict[str, float] | None:
-    """What the check asks, in the lungs' heights and widths and the gray range; None without heart or lungs."""
+    """What the check asks by name; None without heart or lungs.
+
+    How far the left lung lies to the right of the right one, of both lungs' width; the rows that both share, of the
+    taller one's; the heart's centre across the lungs from the patient's right, and down them; the median gray of the
+    heart above that of the lungs.
+    """
     heart, left, right = found.heart_mask, found.left_lung_mask, found.right_lung_mask
     if not (heart.any() and left.any() and right.any()):
         return None
