@@ -124,7 +124,10 @@ def _read_film(payload: bytes) -> Radiograph:
             bits = 8 * stored.dtype.itemsize
         pixels, messages = to_gray(stored, 2**bits - 1)
         notes.append("colour")
-    spacing_mm = _spacing_mm(dataset)
+    if not np.isfinite(pixels).all():
+        raise RadiographError(f"This DICOM file's gray values are not numbers, or too large for any. {EXPORT_AGAIN}")
+    spacing_mm, spacing_notes = _spacing_mm(dataset)
+    notes += spacing_notes
     if spacing_mm is None:
         messages += ("The file gives no pixel spacing; lengths in mm are not known.",)
     height, width = pixels.shape
@@ -221,7 +224,26 @@ def _decode(dataset: pydicom.FileDataset) -> NDArray:
         (_check_rle if syntax == RLELossless else _check_codestream)(frame, dataset)
         # What was checked is what is decoded, whatever other tables of offsets are in the file.
         dataset.PixelData = encapsulate([frame])
-    return pixel_array(dataset, decoding_plugin=plugin)
+    shift = 0 if syntax.is_encapsulated and syntax != RLELossless else _unused_low_bits(dataset)
+    dataset.BitsStored += shift  # pydicom drops what lies above these.
+    stored = pixel_array(dataset, decoding_plugin=plugin)
+    dataset.BitsStored -= shift
+    return stored >> shift if shift else stored
+
+
+def _unused_low_bits(dataset: pydicom.FileDataset) -> int:
+    """Bits below the sample's lowest, 0 in most files; raises RadiographError where a sample can't lie so.
+
+    Source: DICOM PS3.5 8.1.1.
+    """
+    stored, high = int(dataset.BitsStored), dataset.get("HighBit")
+    shift = 0 if high is None else int(high) + 1 - stored
+    if shift < 0 or stored + shift > int(dataset.BitsAllocated):
+        raise RadiographError(
+            f"This DICOM file says that its samples of {stored} bits end at bit {high} of "
+            f"{dataset.BitsAllocated}, where they can't lie. {EXPORT_AGAIN}"
+        )
+    return shift
 
 
 def _check_codestream(stream: bytes, dataset: pydicom.FileDataset) -> None:
@@ -313,6 +335,8 @@ def _look_up(dataset: pydicom.FileDataset, item: pydicom.Dataset, values: NDArra
     Source: DICOM PS3.3 C.11.1.1. pydicom's own functions refuse entries of 9 to 15 bits and wrap 8 bit tables.
     """
     count, first, bits = (int(number) for number in item.LUTDescriptor)
+    if not 1 <= bits <= 16:
+        raise RadiographError(f"A lookup table of this DICOM file says that it has {bits} bits. {EXPORT_AGAIN}")
     if dataset.get("PixelRepresentation") == 1 and first >= 2**15:
         first -= 2**16
     entries = item.LUTData
@@ -342,15 +366,25 @@ def _apply_window(values: NDArray[np.float32], center: float, width: float, func
     return np.clip((values - center) / width + 0.5, 0.0, 1.0).astype(np.float32)
 
 
-def _spacing_mm(dataset: pydicom.FileDataset) -> tuple[float, float] | None:
-    for keyword in ("ImagerPixelSpacing", "PixelSpacing"):
+def _spacing_mm(dataset: pydicom.FileDataset) -> tuple[tuple[float, float] | None, list[str]]:
+    """Row and column spacing, and notes for the description on what it is, where the file says.
+
+    At the detector the patient is magnified; a pixel spacing that is another one than the detector's is calibrated.
+    Source: DICOM PS3.3 10.7.1.3.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         try:
             row_mm, col_mm = (float(number) for number in dataset.get(keyword) or ())
         except (TypeError, ValueError):
             continue
         if 0 < row_mm < np.inf and 0 < col_mm < np.inf:
-            return row_mm, col_mm
-    return None
+            found[keyword] = row_mm, col_mm
+    given, detector = found.get("PixelSpacing"), found.get("ImagerPixelSpacing")
+    if detector is None:
+        return given, []
+    calibrated = given is not None and given != detector
+    return given or detector, ["mm as calibrated" if calibrated else "mm at the detector"]
 
 
 def _is_adult(dataset: pydicom.FileDataset) -> bool | None:

@@ -52,11 +52,48 @@ from tests.films import (
 
 
 def test_dicom_12_bit() -> None:
-    film = load_radiograph(write_dicom(RAMP_12_BIT, ImagerPixelSpacing=[0.2, 0.1], PixelSpacing=[0.5, 0.5]))
+    film = load_radiograph(write_dicom(RAMP_12_BIT, ImagerPixelSpacing=[0.2, 0.1]))
     assert_gray(film, stretch(RAMP_12_BIT))
-    assert film.description == f"DICOM, {WIDTH} x {HEIGHT} px, 12 bit, MONOCHROME2"
+    assert film.description == f"DICOM, {WIDTH} x {HEIGHT} px, 12 bit, MONOCHROME2, mm at the detector"
     assert film.spacing_mm == (0.2, 0.1)
     assert film.messages == ()
+
+
+@pytest.mark.parametrize(
+    ("imager", "pixel", "spacing_mm", "said"),
+    [
+        ([0.2, 0.4], [0.17, 0.34], (0.17, 0.34), "mm as calibrated"),
+        ([0.2, 0.4], [0.2, 0.4], (0.2, 0.4), "mm at the detector"),
+        ([0.2, 0.4], None, (0.2, 0.4), "mm at the detector"),
+        (None, [0.2, 0.4], (0.2, 0.4), "MONOCHROME2"),
+        ([0.0, 0.4], [0.17, 0.34], (0.17, 0.34), "MONOCHROME2"),
+    ],
+)
+def test_dicom_spacing_is_the_calibrated_one(imager, pixel, spacing_mm, said) -> None:
+    film = load_radiograph(write_dicom(RAMP_12_BIT, ImagerPixelSpacing=imager, PixelSpacing=pixel))
+    assert (film.spacing_mm, film.description.split(", ")[-1]) == (spacing_mm, said)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", [12, 15])
+def test_dicom_samples_at_the_high_end_of_their_word(bits, signed) -> None:
+    stored = RAMP_12_BIT.astype(np.int16) - 2048 if signed else RAMP_12_BIT
+    expected = load_radiograph(write_dicom(stored, bits=bits))
+    shifted = write_dicom(np.left_shift(stored, 16 - bits), bits=bits, HighBit=15)
+    np.testing.assert_array_equal(load_radiograph(shifted).pixels, expected.pixels)
+
+
+@pytest.mark.parametrize("high_bit", [16, 10])
+def test_dicom_samples_that_can_not_lie_so_are_refused(high_bit) -> None:
+    with pytest.raises(RadiographError, match=f"samples of 12 bits end at bit {high_bit} of 16"):
+        load_radiograph(write_dicom(RAMP_12_BIT, HighBit=high_bit))
+
+
+def test_dicom_gray_values_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(RadiographError, match="lookup table of this DICOM file says that it has 0 bits"):
+        load_radiograph(write_dicom(RAMP_12_BIT, VOILUTSequence=[make_lut([0, 1, 2], 0, 0)]))
+    with pytest.raises(RadiographError, match="are not numbers, or too large for any"):
+        load_radiograph(write_dicom(RAMP_12_BIT, RescaleSlope="1e36", RescaleIntercept="0"))
 
 
 def test_dicom_16_bit_keeps_every_level() -> None:
