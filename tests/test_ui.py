@@ -13,7 +13,7 @@ import pytest
 
 from heartviz.errors import GateError, RadiographError, SegmentationError
 from heartviz.gallery import EXAMPLES
-from heartviz.records import ARMS, REGIONS, GateCheck, RelevanceShare
+from heartviz.records import ARMS, REGIONS, GateCheck, Radiograph, RelevanceShare
 from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, maps, panels
 from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
@@ -180,7 +180,7 @@ def test_a_film_is_forgotten_on_time_whether_or_not_the_page_is_open(report):
 
 
 def test_the_shelf_lets_go_of_the_longest_unused_report(report):
-    shelf = Shelf(most=2)
+    shelf = Shelf(most_pixels=2 * report.radiograph.pixels.size)
     first, second = shelf.keep(report), shelf.keep(report)
     assert shelf.keep(report, first) is first  # used again
     third = shelf.keep(report)
@@ -189,6 +189,12 @@ def test_the_shelf_lets_go_of_the_longest_unused_report(report):
     shelf.forget(first)
     shelf.forget(HeldReport())
     assert first.report is None
+
+
+def test_a_class_of_forty_keeps_its_films(report):
+    shelf = Shelf()
+    small = replace(report, radiograph=Radiograph(np.zeros((512, 512), np.float32)))
+    assert all(held.report is not None for held in [shelf.keep(small) for _ in range(100)])
 
 
 def test_large_films_let_go_of_the_ones_before_them(report):

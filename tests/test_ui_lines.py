@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from heartviz.errors import QuestionError
 from heartviz.report import report_to_dict
 from heartviz.take_home.paper import write_paper
-from heartviz.ui import lines
+from heartviz.ui import lines, maps
 from heartviz.ui.held import Shelf
 from tests.drawn_report import make_report
 
@@ -26,6 +27,44 @@ def columns_of(html: str) -> list[int]:
 
 def columns(heart: tuple[int, int], thorax: tuple[int, int]) -> str:
     return json.dumps({"heart": heart, "thorax": thorax, "at": 1})
+
+
+@pytest.mark.parametrize("slow", ["explain", "add_controls"])
+def test_lines_moved_while_maps_are_computed_stay_moved(slow, report):
+    shelf = Shelf()
+    held, found = shelf.keep(report), report.cardiothoracic
+    other = replace(report.explanation, sentence="made meanwhile")
+    edited = replace(report, messages=("edited",))
+
+    def compute(*_):
+        lines.move(shelf, held, columns((found.heart_cols[0], found.heart_cols[1] + 7), found.thorax_cols))
+        shelf.keep_edited(edited, held)
+        return other
+
+    engine = SimpleNamespace(**{slow: compute}, replace_heart=lambda film, mask: edited)
+    if slow == "explain":
+        maps.explain_held(engine, shelf, held, maps.MapChoice("congenital", "VSD", "film"), print)
+    else:
+        maps.add_controls(engine, shelf, held, True, print)
+    assert held.report.moved.heart_cols == (found.heart_cols[0], found.heart_cols[1] + 7)
+    assert held.report.explanation is other
+    assert held.edited is edited
+
+
+def test_maps_of_a_film_before_are_not_laid_on_the_one_that_is_held_by_now(report):
+    shelf = Shelf()
+    held = shelf.keep(report)
+    newer = replace(report, radiograph=replace(report.radiograph))
+
+    def compute(*_):
+        shelf.keep(newer, held)
+        return replace(report.explanation, sentence="of the film before")
+
+    shown, _ = maps.explain_held(
+        SimpleNamespace(explain=compute), shelf, held, maps.MapChoice("congenital", "VSD", "film"), print
+    )
+    assert held.report is newer
+    assert shown.explanation.sentence == "of the film before"
 
 
 def test_lines_lie_where_they_were_measured(report):

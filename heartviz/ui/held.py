@@ -3,15 +3,16 @@
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import Any
 
 from heartviz.interventions.catalogue import Donor
-from heartviz.records import CardiothoracicRatio, Radiograph, Report
+from heartviz.records import CardiothoracicRatio, Explanation, Radiograph, Report
 
 # A film is forgotten this long after its last result, whether the page is open or closed. (Gradio alone would keep a
 # closed page's state for an hour.)
 FORGET_AFTER_S = 900.0
-# A report takes some 40 bytes a pixel: 0.3 GB for a film of 3000 x 2500 px, 1.2 GB for all that are held.
-MOST_REPORTS = 4
+# A report takes some 40 bytes a pixel: 0.3 GB for a film of 3000 x 2500 px, 1.2 GB for all that are held, which are
+# four of these, or a hundred of 512 x 512.
 MOST_PIXELS = 30_000_000
 
 
@@ -65,14 +66,15 @@ class HeldReport:
 
 
 class Shelf:
-    """All held reports of one server; the longest unused goes when they are too many or too large together."""
+    """All held reports of one server; the longest unused goes when they are too large together.
 
-    def __init__(
-        self, most: int = MOST_REPORTS, forget_after_s: float = FORGET_AFTER_S, most_pixels: int = MOST_PIXELS
-    ) -> None:
-        self._most, self._forget_after_s, self._most_pixels = most, forget_after_s, most_pixels
+    Events of one page may come at once: each part is changed beside what the others are by then.
+    """
+
+    def __init__(self, forget_after_s: float = FORGET_AFTER_S, most_pixels: int = MOST_PIXELS) -> None:
+        self._forget_after_s, self._most_pixels = forget_after_s, most_pixels
         self._held: OrderedDict[int, HeldReport] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def keep(self, report: Report | Refused, held: HeldReport | None = None) -> HeldReport:
         """The page's holder, new if it has none, now with this report, or with a film that was refused."""
@@ -81,31 +83,41 @@ class Shelf:
             held.keep(report, self._forget_after_s)
             self._held[id(held)] = held
             self._held.move_to_end(id(held))
-            while len(self._held) > self._most or (len(self._held) > 1 and self._pixels() > self._most_pixels):
+            while len(self._held) > 1 and self._pixels() > self._most_pixels:
                 self._held.popitem(last=False)[1].forget()
         return held
 
+    def keep_explanation(self, explanation: Explanation, of: Report, held: HeldReport) -> Report:
+        """The report with these maps, made of `of`, beside what the page holds by now, unless that is another film."""
+        with self._lock:
+            report = held.report
+            if report is None or report.radiograph is not of.radiograph:
+                return replace(of, explanation=explanation)
+            self._renew(held, report=replace(report, explanation=explanation))
+            return held.report
+
     def keep_edited(self, edited: Report | None, held: HeldReport) -> None:
-        """Holds this edit of the page's film, or none, beside the report as it was; both are kept anew."""
-        report = held.report
-        if report is not None:
-            self.keep(report, held)
-            held.edited = edited
+        """Holds this edit of the page's film, or none, beside the report as it was."""
+        self._renew(held, edited=edited)
 
     def keep_lines(self, moved: CardiothoracicRatio | None, held: HeldReport) -> None:
-        """Holds the ratio by lines that a person moved, or none; the film is kept anew, and so is an edited heart."""
-        report, edited = held.report, held.edited
-        if report is not None:
-            self.keep(replace(report, moved=moved), held)
-            held.edited = edited
+        """Holds the ratio by lines that a person moved, or none."""
+        with self._lock:
+            if held.report is not None:
+                self._renew(held, report=replace(held.report, moved=moved))
 
     def keep_donor(self, donor: Donor, held: HeldReport) -> None:
-        """Holds another film's lungs beside the page's film; the film is kept anew, and so is an edited heart."""
-        report, edited = held.report, held.edited
-        if report is not None:
-            held.donor = donor
-            self.keep(report, held)
-            held.edited = edited
+        """Holds another film's lungs beside the page's film."""
+        self._renew(held, donor=donor)
+
+    def _renew(self, held: HeldReport, **changed: Any) -> None:
+        """Keeps the page's film anew with these parts changed and the others as they are; nothing without a film."""
+        with self._lock:
+            if held.report is not None:
+                parts = {name: getattr(held, name) for name in ("report", "edited", "donor")} | changed
+                held.donor = parts["donor"]
+                self.keep(parts["report"], held)
+                held.edited = parts["edited"]
 
     def forget(self, held: HeldReport | None) -> None:
         """Forgets what this page holds, if it holds anything."""

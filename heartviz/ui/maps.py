@@ -130,11 +130,11 @@ def explain_held(
     if choice.target_class not in TASK_CLASSES[choice.task]:
         choice = choice._replace(target_class=report.predictions[choice.task]["mask"].label)
     try:
-        explained = engine.explain(report, *choice, progress)
-        report, edited = replace(report, explanation=explained), held.edited
-        shelf.keep(report, held)
-        if edited is not None:
-            shelf.keep_edited(engine.replace_heart(report, edited.segmentation.heart_mask), held)
+        report = shelf.keep_explanation(engine.explain(report, *choice, progress), report, held)
+        if (edited := held.edited) is not None:
+            redrawn = engine.replace_heart(report, edited.segmentation.heart_mask)
+            if held.edited is edited:
+                shelf.keep_edited(redrawn, held)
         return report, ""
     except Exception as error:
         shelf.forget(held)
@@ -150,10 +150,7 @@ def add_controls(engine: Engine, shelf: Shelf, held: HeldReport | None, wanted: 
         return show_controls(replace(report, explanation=replace(report.explanation, controls={})))
     try:
         if not report.explanation.controls:
-            report = replace(report, explanation=engine.add_controls(report, progress))
-            edited = held.edited
-            shelf.keep(report, held)
-            shelf.keep_edited(edited, held)
+            report = shelf.keep_explanation(engine.add_controls(report, progress), report, held)
         return show_controls(report)
     except Exception as error:
         return {"control_words_plain": panels.error_banner(words_of(error), "The controls could not be computed.")}
