@@ -27,6 +27,7 @@ SEEN_CAPTIONS: Mapping[Arm, str] = {
     "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
     "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
 }
+USUAL_LIMIT = 0.5  # of an adult's cardiothoracic ratio
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9
 # A share within a quarter of its area share is called "about as much as chance".
@@ -247,3 +248,8 @@ def _compare(ratio: float) -> str:
     if CHANCE_BAND[0] <= ratio <= CHANCE_BAND[1]:
         return f"about as much as its area ({ratio:.1f} times chance)"
     return f"{ratio:.1f} times what its area would give by chance"
+
+
+def compare_with_limit(ratio: float, digits: int) -> str:
+    """A cardiothoracic ratio beside the usual limit of 0.50 as it is shown: what reads as 0.50 is not above it."""
+    return f"{ratio:.{digits}f} is {'above' if round(ratio, digits) > USUAL_LIMIT else 'not above'} {USUAL_LIMIT:.2f}"

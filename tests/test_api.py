@@ -107,11 +107,19 @@ def test_a_film_is_put_right_first_when_asked(client, film):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"target_class": "Enlarged"}, "congenital has no class Enlarged"),
+        (
+            {"target_class": "Enlarged"},
+            "target_class can't be 'Enlarged': give one of own answer, Normal, VSD, ASD, TOF",
+        ),
         ({"task": "age"}, "not in the list of choices"),
         ({"correct": "upright"}, "not in the list of choices"),
         ({"film": handle_file(ROOT / "README.md")}, "The file is a text file, not a film"),
         ({"film": None}, "No film was given"),
+        ({"task": None}, "task can't be None: give one of congenital, heart_size"),
+        ({"method": None}, "method can't be None"),
+        ({"gradient_for": None}, "gradient_for can't be None: give one of picture_seen, film"),
+        ({"pictures": "false"}, "pictures can't be 'false': give one of True, False"),
+        ({"correct": None}, "correct can't be None"),
     ],
 )
 def test_what_can_not_be_answered_is_refused_in_words(client, film, given, words):

@@ -11,11 +11,24 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from gradio import processing_utils, route_utils
+from gradio.mcp import GradioMCPServer
 from gradio.queueing import Event
 
 from heartviz.errors import RadiographError
 from heartviz.ui import waiting
-from heartviz.ui.doors import ASK, CALL, CLOSED, HEARTBEAT, LARGEST, MCP, UPLOAD, Doors, _session_of, open_doors
+from heartviz.ui.doors import (
+    ASK,
+    CALL,
+    CLOSED,
+    HEARTBEAT,
+    LARGEST,
+    MCP,
+    UPLOAD,
+    Doors,
+    _session_of,
+    _with_words,
+    open_doors,
+)
 from heartviz.ui.leaving import LONGEST_S, Guests
 from heartviz.ui.upload import OwnFile, take_upload
 from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, list_asked, words_when_full
@@ -45,8 +58,12 @@ class Events(SimpleNamespace):
 def gradio_as_it_was(monkeypatch):
     """`open_doors` changes Gradio itself."""
     monkeypatch.setattr(route_utils, "GradioUploadFile", route_utils.GradioUploadFile)
-    fetch = processing_utils.async_ssrf_protected_download
-    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", fetch)
+    for module, name in (
+        (processing_utils, "async_ssrf_protected_download"),
+        (processing_utils, "save_base64_to_cache"),
+        (GradioMCPServer, "postprocess_output_data"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))
 
 
 @pytest.fixture
@@ -235,3 +252,49 @@ def test_no_address_is_fetched():
     open_doors(make_demo(), dict)
     with pytest.raises(gr.Error, match="not from another address"):
         asyncio.run(processing_utils.async_ssrf_protected_download("http://127.0.0.1:9/film.png", cache_dir="x"))
+
+
+def test_a_question_that_was_not_understood_is_told_why():
+    def told(said: bytes) -> bytes:
+        sent = []
+
+        async def send(message):
+            sent.append(message["body"])
+
+        asyncio.run(_with_words(send)({"type": "http.response.body", "body": said}))
+        return sent[0]
+
+    assert b'{"error":"The question could not be read: a film is given' in told(
+        b'event: error\ndata: {"error": null}\n\n'
+    )
+    completed = b'data: {"msg":"process_completed","output":{"error":null},"success":false}\n\n'
+    assert b'"output":{"error":"The question could not be read' in told(completed)
+    assert json.loads(told(b"event: error\ndata: null\n\n").split(b"data: ")[1])["error"].startswith("The question")
+    # Answers, and errors that have words, come as they are.
+    for said in (b'event: complete\ndata: {"error": null}\n\n', b'event: error\ndata: {"error": "No film."}\n\n'):
+        assert told(said) == said
+
+
+def test_a_tool_is_told_in_words_that_the_queue_is_full(guests):
+    def call(name: str, waiting: int = 3, method: str = "tools/call"):
+        asked = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {"name": name}}
+        body = json.dumps(asked).encode()
+        demo = make_demo(waiting=waiting, seconds=10.0)
+        return knock(guests, f"{MCP}/", "POST", length(len(body)), body, demo=demo)
+
+    status, told = call("segment")
+    answer = json.loads(told)
+    assert (status, answer["id"], answer["result"]["isError"]) == (200, 7, True)
+    assert answer["result"]["content"] == [
+        {"type": "text", "text": "3 questions wait already, so yours was not taken. Try again in 30 s."}
+    ]
+    # What needs no model, what is no question, and when there is room.
+    assert call("models") == call("", method="tools/list") == call("segment", waiting=2) == (200, "inside")
+
+
+def test_a_wait_is_told_by_the_usual_kind_of_question():
+    demo = make_demo(waiting=2)
+    times = {"segment": 5.0, "analyze": 6.0, "slow": 1000.0}
+    demo._queue.process_time_per_fn = {name: SimpleNamespace(count=1, avg_time=each) for name, each in times.items()}
+    demo._queue.event_queue_per_concurrency_id["model"].queue = [SimpleNamespace(fn="new")] * 2
+    assert describe_queue(demo)["wait_s"] == 12.0

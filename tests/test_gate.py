@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heartviz.gate import CHECKS, CORRECTIONS, apply_correction, check_ratio, judge_film, judge_unreadable
+from heartviz.errors import GateError
+from heartviz.gate import (
+    CHECKS,
+    CORRECTIONS,
+    apply_correction,
+    ask_corrected,
+    check_ratio,
+    judge_film,
+    judge_unreadable,
+)
 from heartviz.gate import first_refusal as refusal_of
 from heartviz.measure import measure_cardiothoracic_ratio
 from heartviz.records import CardiothoracicRatio, Radiograph, Segmentation
@@ -161,6 +170,43 @@ def test_a_childs_film_is_warned_of_and_an_age_not_given_is_said():
     assert all("learnt from films of adults" in check.sentence for check in told.values())
 
 
+@pytest.mark.parametrize(
+    ("asked", "offered", "instead"),
+    [
+        ("turn_half", "turn_half", ""),
+        ("turn_left", "turn_right", ""),
+        ("turn_left", "turn_left", "turn_half"),
+        ("invert", "invert_turn_left", "turn_left"),
+        ("turn_half", "invert_turn_left", "invert_turn_right"),
+        ("mirror", "turn_half", None),
+    ],
+)
+def test_a_correction_that_needs_another_is_answered_with_what_does_both(asked, offered, instead):
+    film = Radiograph(np.random.default_rng(0).random((7, 5), np.float32))
+    seen = []
+
+    def ask(given: Radiograph) -> str:
+        seen.append(given)
+        if len(seen) == 1:
+            raise GateError("It lies.", offer=offered)
+        return "asked twice"
+
+    with pytest.raises(
+        GateError, match="It lies" if instead is None else f"After the correction '{asked}' it "
+    ) as told:
+        ask_corrected(film, asked, ask)
+    both = apply_correction(apply_correction(film, asked), offered)
+    if instead is not None:
+        once = apply_correction(film, instead) if instead else film
+        np.testing.assert_allclose(once.pixels, both.pixels, atol=1e-7)
+        assert told.value.offer == instead
+        assert str(told.value).endswith(f"ask for '{instead}' instead." if instead else "ask without a correction.")
+    # As offered, the film is put right at once.
+    seen.clear()
+    assert ask_corrected(film, "offered", ask) == "asked twice"
+    np.testing.assert_array_equal(seen[1].pixels, apply_correction(film, offered).pixels)
+
+
 def test_corrections_undo_what_was_done_to_a_film():
     film = Radiograph(picture(), spacing_mm=(0.2, 0.1))
     done = {
@@ -178,5 +224,6 @@ def test_corrections_undo_what_was_done_to_a_film():
             np.testing.assert_allclose(inverted.pixels, film.pixels, atol=1e-7)
         assert corrected.spacing_mm == ((0.1, 0.2) if CORRECTIONS[name].quarter_turns % 2 else (0.2, 0.1))
         assert "corrected before it was analysed" in corrected.messages[-1]
+        assert corrected.description.startswith("array, before it was corrected (")
     with pytest.raises(ValueError, match="Unknown correction 'upright'"):
         apply_correction(film, "upright")

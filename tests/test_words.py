@@ -4,7 +4,7 @@ from heartviz.attribution import perturbation
 from heartviz.attribution.methods import METHODS
 from heartviz.preprocess import CLASSIFIER_SIZE_PX
 from heartviz.records import RelevanceShare
-from heartviz.words import METHOD_WORDS, describe_shares
+from heartviz.words import METHOD_WORDS, compare_with_limit, describe_shares
 
 
 def share(heart: float) -> RelevanceShare:
@@ -58,3 +58,17 @@ def test_a_heart_share_that_speaks_against_the_class_is_not_told_as_if_for_it():
     assert "56 % of its activation in the heart" in sentence
     assert sentence.count("of what speaks for the class") == 1
     assert "(of what speaks for the class 1 %)" in sentence
+
+
+@pytest.mark.parametrize(
+    ("ratio", "digits", "said"),
+    [
+        (0.5049, 2, "0.50 is not above 0.50"),
+        (0.5051, 2, "0.51 is above 0.50"),
+        (0.5004, 3, "0.500 is not above 0.50"),
+        (0.501, 3, "0.501 is above 0.50"),
+        (0.4, 2, "0.40 is not above 0.50"),
+    ],
+)
+def test_a_ratio_is_compared_as_it_is_shown(ratio, digits, said):
+    assert compare_with_limit(ratio, digits) == said

@@ -23,6 +23,11 @@ class Correction:
     button: str
     seen: str
 
+    @property
+    def parts(self) -> tuple[int, bool, bool]:
+        """What is done, without its words."""
+        return self.quarter_turns, self.inverted, self.mirrored
+
     def apply(self, pixels: FloatImage) -> FloatImage:
         """The corrected gray values of (H, W); (W, H) after an odd number of quarter turns."""
         turned = np.rot90(pixels, self.quarter_turns)
@@ -65,6 +70,7 @@ def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
     return replace(
         radiograph,
         pixels=correction.apply(radiograph.pixels),
+        description=f"{radiograph.description}, before it was corrected ({done})",
         spacing_mm=spacing_mm,
         messages=(
             *radiograph.messages,
@@ -76,13 +82,37 @@ def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
 def ask_corrected(radiograph: Radiograph, correct: str, ask: Callable[[Radiograph], Answer]) -> Answer:
     """What `ask` says of the film as `correct` puts it right: "" leaves it as it is, OFFERED takes the gate's offer.
 
-    Raises what `ask` raises, and ValueError for an unknown correction.
+    Raises what `ask` raises, and ValueError for an unknown correction. A correction after which another would help is
+    answered with the one that does both, or none.
     """
-    if correct == OFFERED:
-        try:
-            return ask(radiograph)
-        except GateError as refusal:
-            if not refusal.offer:
-                raise
-            correct = refusal.offer
-    return ask(apply_correction(radiograph, correct) if correct else radiograph)
+    if not correct:
+        return ask(radiograph)
+    try:
+        return ask(radiograph if correct == OFFERED else apply_correction(radiograph, correct))
+    except GateError as refusal:
+        if not refusal.offer:
+            raise
+        if correct == OFFERED:
+            return ask(apply_correction(radiograph, refusal.offer))
+        instead = _combine(correct, refusal.offer)
+        if instead is None:
+            raise
+        words = f"ask for {instead!r} instead" if instead else "ask without a correction"
+        raise GateError(
+            f"After the correction {correct!r} {CORRECTIONS[refusal.offer].seen}: {words}.",
+            refusal.checks,
+            instead,
+            radiograph,
+            refusal.segmentation,
+        ) from refusal
+
+
+def _combine(first: str, second: str) -> str | None:
+    """The correction that does both, "" where they undo each other, None where there is none that does."""
+    one, other = CORRECTIONS[first], CORRECTIONS[second]
+    # Left and right changed turn what follows about.
+    turns = (one.quarter_turns + (-1 if one.mirrored else 1) * other.quarter_turns) % 4
+    both = turns, one.inverted != other.inverted, one.mirrored != other.mirrored
+    if both == (0, False, False):
+        return ""
+    return next((name for name, each in CORRECTIONS.items() if each.parts == both), None)

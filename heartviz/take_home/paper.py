@@ -11,7 +11,15 @@ from heartviz.gate import CHECKS
 from heartviz.plots.canvas import RGB
 from heartviz.records import ARMS, REGIONS, TASK_CLASSES, Explanation, Prediction, Report
 from heartviz.report import INTENDED_USE, LABELS_NOTE
-from heartviz.words import CLASS_NAMES, METHOD_WORDS, SEEN_CAPTIONS, TASK_NAMES, describe_moved, percent
+from heartviz.words import (
+    CLASS_NAMES,
+    METHOD_WORDS,
+    SEEN_CAPTIONS,
+    TASK_NAMES,
+    compare_with_limit,
+    describe_moved,
+    percent,
+)
 
 UNTITLED = "Analysis of a chest film"
 LONGEST_TITLE = 120
@@ -97,7 +105,6 @@ def _gate_part(report: Report) -> Part:
 
 def _film_part(report: Report) -> Part:
     found = report.shown_ratio
-    side = "above" if found.ratio > 0.5 else "not above"
     height, width = report.radiograph.pixels.shape
     widths = f"Heart {_width(report, found.heart_width_px)} wide, thorax {_width(report, found.thorax_width_px)} wide"
     return Part(
@@ -105,7 +112,7 @@ def _film_part(report: Report) -> Part:
         (
             f"Cardiothoracic ratio {found.ratio:.3f}. {widths}.",
             *describe_moved(report),
-            f"{found.ratio:.3f} is {side} 0.50, the usual limit for an adult's heart on an upright film taken from "
+            f"{compare_with_limit(found.ratio, 3)}, the usual limit for an adult's heart on an upright film taken from "
             "behind (posteroanterior).",
         ),
         (

@@ -1,16 +1,16 @@
 """The endpoints that programs call, with the Gradio client or as MCP tools; nothing is held after the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
 from heartviz import plots
 from heartviz.errors import QuestionError
 from heartviz.gate import CORRECTIONS, OFFERED, ask_corrected
-from heartviz.records import TASK_CLASSES, Radiograph
+from heartviz.records import TASK_CLASSES, GradientFor, Radiograph
 from heartviz.report import report_to_dict
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
@@ -22,6 +22,7 @@ from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
 OWN_CLASS = "own answer"
 AS_IT_IS = "as it is"
 FILM_NAME = "film"
+GRADIENTS = get_args(GradientFor)
 
 
 def report_film(
@@ -36,8 +37,11 @@ def report_film(
 ) -> dict[str, Any]:
     """The report of one film as JSON; the film's file is deleted before anything is computed."""
     content = _take(film)
-    if target_class not in (OWN_CLASS, *TASK_CLASSES[task]):
-        raise QuestionError(f"{task} has no class {target_class}: give one of {', '.join(TASK_CLASSES[task])}.")
+    _check_choice("task", task, TASK_CLASSES)
+    _check_choice("method", method, METHOD_WORDS)
+    _check_choice("target_class", target_class, (OWN_CLASS, *TASK_CLASSES[task]))
+    _check_choice("gradient_for", gradient_for, GRADIENTS)
+    _check_choice("pictures", pictures, (True, False))
     asked = (task, None if target_class == OWN_CLASS else target_class, gradient_for, lambda done, words: None)
     report = _ask(engine, content, correct, lambda radiograph: engine.analyze(radiograph, *asked))
     if method != report.explanation.method:
@@ -121,7 +125,7 @@ def add_endpoints(engine: Engine) -> None:
             gr.Dropdown(list(TASK_CLASSES), value="congenital", label="task"),
             gr.Dropdown(list(METHOD_WORDS), value=DEFAULT_METHOD, label="method"),
             gr.Dropdown([OWN_CLASS, *classes], value=OWN_CLASS, label="target_class"),
-            gr.Dropdown(["picture_seen", "film"], value="picture_seen", label="gradient_for"),
+            gr.Dropdown(list(GRADIENTS), value=GRADIENTS[0], label="gradient_for"),
             gr.Checkbox(False, label="pictures"),
         ]
         correct = gr.Dropdown([AS_IT_IS, OFFERED, *CORRECTIONS], value=AS_IT_IS, label="correct")
@@ -129,7 +133,7 @@ def add_endpoints(engine: Engine) -> None:
     named = {**MODEL_QUEUE, "api_visibility": "public"}
     button.click(analyze, [film, *chosen, correct], answer, api_name="analyze", **named)
     button.click(segment, [film, correct], answer, api_name="segment", **named)
-    button.click(models, [], answer, api_name="models", api_visibility="public")
+    button.click(models, [], answer, api_name="models", api_visibility="public", queue=False)
 
 
 def _take(film: str | None) -> bytes:
@@ -138,7 +142,13 @@ def _take(film: str | None) -> bytes:
     return take_upload(Path(film))
 
 
+def _check_choice(name: str, given: Any, choices: Collection[Any]) -> None:
+    if not isinstance(given, str | bool) or given not in choices:
+        raise QuestionError(f"{name} can't be {given!r}: give one of {', '.join(map(str, choices))}.")
+
+
 def _ask(engine: Engine, content: bytes, correct: str, ask: Callable[[Radiograph], Any]) -> Any:
+    _check_choice("correct", correct, (AS_IT_IS, OFFERED, *CORRECTIONS))
     return ask_corrected(engine.load(content), "" if correct == AS_IT_IS else correct, ask)
 
 

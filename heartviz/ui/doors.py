@@ -37,6 +37,11 @@ ANSWER, HEARTBEAT = "/gradio_api/queue/data", "/gradio_api/heartbeat/"
 LARGEST = {UPLOAD: 200_000_000, MCP: 56_000_000, "/": 2_000_000}
 # Gradio's doors that heartviz does not use: they keep what a page shows, fetch other sites, or count visitors.
 _UNUSED = ("deep_link", "process_recording", "proxy=", "run-history", "stream", "vibe")
+MODELS = "models"  # The tool that needs no place in the queue.
+_FAILED, _NO_REASON = (b'"success":false', b"event: error"), re.compile(rb'\{"error":\s*null\}|(?<=data: )null')
+_REASON = (
+    b'{"error":"The question could not be read: a film is given as the server named it, and nothing is left out."}'
+)
 LONGEST_ANSWER_S = 600.0  # A program that asks waits no longer for its answer.
 CLOSED = ("/monitoring", *(f"/gradio_api/{name}" for name in _UNUSED))
 
@@ -60,17 +65,19 @@ class Doors:
             return await self._stay(path.removeprefix(HEARTBEAT), scope, receive, send)
         if path == ANSWER:
             session = parse_qs(scope["query_string"].decode()).get("session_hash", [""])[0]
-            return await self._app(scope, receive, self._noting(session, send))
+            return await self._app(scope, receive, self._noting(session, _with_words(send)))
         if path.startswith(CALL) and scope["method"] == "POST":
             return await self._ask(scope, receive, send)
         if path.startswith(CALL) and scope["method"] == "GET":
             # Without a name of its own, a question is a session of its own, which Gradio would keep with all pages.
             try:
-                return await self._app(scope, receive, send)
+                return await self._app(scope, receive, _with_words(send))
             finally:
                 self._guests.dismiss(path.rsplit("/", 1)[-1])
         if path in (UPLOAD, ASK):
             return await self._take(path, scope, receive, send)
+        if path.rstrip("/") == MCP and scope["method"] == "POST" and is_full(queue := describe_queue(self._demo)):
+            return await self._turn_tool_away(queue, scope, receive, send)
         return await self._app(scope, receive, send)
 
     def _refuse(self, path: str, scope: Scope) -> Response | None:
@@ -149,6 +156,22 @@ class Doors:
             refusal = JSONResponse({"detail": words_when_full(queue)}, 503, _when_free(queue))
             await refusal(scope, receive, send)
 
+    async def _turn_tool_away(self, queue: Mapping[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
+        # Gradio asks itself for a tool, and would tell of its own address and status.
+        body = await Request(scope, receive).body()
+        with suppress(ValueError, AttributeError, TypeError, KeyError):
+            asked = json.loads(body)
+            if asked["method"] == "tools/call" and asked["params"]["name"] != MODELS:
+                told = {"isError": True, "content": [{"type": "text", "text": words_when_full(queue)}]}
+                answer = {"jsonrpc": "2.0", "id": asked["id"], "result": told}
+                return await JSONResponse(answer, headers=_when_free(queue))(scope, receive, send)
+        read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return read.pop() if read else await receive()
+
+        return await self._app(scope, again, send)
+
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._guests.uploading():
@@ -168,6 +191,16 @@ def _when_free(queue: Mapping[str, Any]) -> dict[str, str]:
 def _session_of(question: bytes) -> str:
     found = re.search(rb'"session_hash"\s*:\s*"([^"]*)"', question)
     return found.group(1).decode(errors="replace") if found else ""
+
+
+def _with_words(send: Send) -> Send:
+    async def tell_why(message: Message) -> None:
+        # Gradio says nothing of a question that it could not take apart.
+        if message["type"] == "http.response.body" and any(mark in message.get("body", b"") for mark in _FAILED):
+            message = {**message, "body": _NO_REASON.sub(_REASON, message["body"])}
+        await send(message)
+
+    return tell_why
 
 
 async def _fetch_nothing(*_: object, **__: object) -> str:

@@ -8,7 +8,7 @@ from heartviz import plots
 from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
 from heartviz.ui.engine import ModelCard
 from heartviz.ui.words import CLASS_NAMES, CONTROL_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
-from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, describe_moved, percent
+from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, compare_with_limit, describe_moved, percent
 
 
 def empty_state() -> str:
@@ -54,7 +54,6 @@ def ratio_panel(report: Report) -> str:
     """The cardiothoracic ratio as a number with its two widths, what it means, and the legend of the outlines."""
     ratio = report.shown_ratio
     height, width = report.radiograph.pixels.shape
-    side = "above" if ratio.ratio > 0.5 else "not above"
     moved = "".join(f"<p><b>{escape(words)}</b></p>" for words in describe_moved(report))
     legend = "".join(
         f'<li><i style="background:{plots.hex_colour(colour)}"></i>{name}</li>'
@@ -69,8 +68,8 @@ def ratio_panel(report: Report) -> str:
         '<div class="hv-ratio"><p class="hv-label">Cardiothoracic ratio</p>'
         f'<p class="hv-number" data-testid="ctr">{ratio.ratio:.2f}</p>{moved}'
         f"<p>Heart {_width(report, ratio.heart_width_px)} wide, thorax {_width(report, ratio.thorax_width_px)} wide. "
-        f"{ratio.ratio:.2f} is {side} 0.50, the usual limit for an adult's heart on an upright film taken from behind "
-        "(posteroanterior). Lying down, breathing out or being a small child widens a normal heart.</p>"
+        f"{compare_with_limit(ratio.ratio, 2)}, the usual limit for an adult's heart on an upright film taken from "
+        "behind (posteroanterior). Lying down, breathing out or being a small child widens a normal heart.</p>"
         f'<ul class="hv-legend">{legend}</ul>'
         f'<p class="hv-fine">Measured on outlines that a network drew, on a film of {width} x {height} px. '
         "Check them by eye: a wrong outline makes a wrong number.</p></div>"

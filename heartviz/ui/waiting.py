@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import gradio as gr
@@ -19,7 +20,7 @@ def describe_queue(demo: gr.Blocks) -> dict[str, Any]:
     times = {fn: time.avg_time for fn, time in events.process_time_per_fn.items() if time.count}
     waiting = [] if queue is None else list(queue.queue)
     running = 0 if queue is None else queue.current_concurrency
-    usual = sum(times.values()) / len(times) if times else USUAL_S
+    usual = median(times.values()) if times else USUAL_S
     wait_s = sum(times.get(event.fn, usual) for event in waiting) + running * usual / 2
     numbers = {"waiting": len(waiting), "running": running, "most": events.max_size, "wait_s": round(wait_s, 1)}
     return numbers | {"all": len(events)}  # Also those who wait for a batch or a file: Gradio counts them together.
