@@ -3,33 +3,42 @@
   if (!navigator.language.toLowerCase().startsWith("zh")) return;
   const words = window.gradio_config?.i18n_translations?.["zh-CN"] ?? {};
   document.documentElement.lang = "zh-CN";
-  const ATTRIBUTES = ["alt", "aria-label", "title", "placeholder"];
-  const LEFT_ALONE = "script, style, code, textarea, svg, .hv-batch td.file";
+  const ATTRIBUTES = ["alt", "aria-label", "title", "placeholder", "aria-valuetext"];
+  const LEFT_ALONE = "script, style, code, textarea, svg, .file-preview, .hv-batch td.file";
   const ENDS = { ".": "。", ":": "：", ";": "；", ",": "，" };
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const patterns = Object.entries(words).filter(([english]) => english.includes("{}")).map(([english, chinese]) => [
     // What is put in never goes over the end of a sentence.
     new RegExp(`^${english.split("{}").map(escape).join("((?:(?![.;] ).)+?)")}$`), chinese,
+    english.replace(/[^A-Za-z]/g, "").length < 10,
   ]);
 
+  const SMALL_WORD = /\b[a-z]{3}/;
   const lookUp = (text) => {
     if (words[text] ?? words[`~${text}`]) return words[text] ?? words[`~${text}`];
     const end = /[.:;,]$/.exec(text)?.[0] ?? "", bare = end ? text.slice(0, -1) : text;
     if (words[bare]) return words[bare] + (ENDS[end] ?? "");
-    for (const [pattern, chinese] of patterns) {
-      const found = pattern.exec(bare);
-      if (!found) continue;
+    for (const [pattern, chinese, isShort] of patterns) {
+      const given = pattern.exec(bare)?.slice(1).map((each) => lookUpList(each) ?? lookUp(each) ?? each);
+      // Into a few words only what is understood is put: they may stand in any sentence.
+      if (!given || (isShort && given.some((each) => SMALL_WORD.test(each)))) continue;
       let place = 0;
-      const fill = (_, number) => { const given = found[number === "" ? ++place : +number + 1]; return lookUp(given) ?? given; };
+      const fill = (_, number) => given[number === "" ? place++ : +number];
       return chinese.replace(/\{(\d*)\}/g, fill) + (ENDS[end] ?? "");
     }
     return null;
+  };
+  // Names one after another; one without a small word is the same in both languages.
+  const lookUpList = (text) => {
+    const parts = text.split(/, | and (?:no |of )?/), made = parts.map((part) => lookUp(part));
+    const known = made.some((each) => each) && parts.every((part, place) => made[place] || !SMALL_WORD.test(part));
+    return parts.length > 1 && known ? parts.map((part, place) => made[place] ?? part).join("、") : null;
   };
   // A whole text, or sentence by sentence: what stays English is set off by spaces.
   const translate = (text) => {
     const bare = text.trim().replace(/\s+/g, " ");
     if (bare.length < 2 || !/[A-Za-z]/.test(bare)) return null;
-    const whole = lookUp(bare);
+    const whole = lookUp(bare) ?? lookUpList(bare);
     if (whole) return whole;
     const parts = bare.split(/(?<=[.;:])\s+/), made = [];
     let found = false;

@@ -63,6 +63,7 @@ def test_a_chinese_browser_gets_chinese_and_the_same_numbers(open_page, film):
         page.get_by_test_id("answer-mask").get_by_text("判断为").wait_for()
         page.get_by_role("radio", name="心脏大小").first.wait_for(state="attached")
         page.get_by_role("slider", name="窗宽").wait_for()
+        page.locator(".hv-end[aria-valuetext^=第]").first.wait_for()
         assert numbers_of(page) == numbers_of(english)
         chinese, left = page.evaluate(COUNT)
         assert left < 0.25 * chinese  # names, and what the fake engine says of its made-up models
@@ -93,6 +94,20 @@ def test_a_chinese_browser_gets_chinese_and_the_same_numbers(open_page, film):
             "Something that nobody has translated. 文件未提供年龄。",
         ),
         ("Mustermann, Erika", "Mustermann, Erika"),
+        # Names one after another, in a sentence and by themselves.
+        (
+            "This is not what Plain VGG16 and VGG+Mask say of this film: choose another class above to see its map.",
+            "这并非普通VGG16、VGG+Mask对本片的判断：请在上方选择其他类别查看其图。",
+        ),
+        (
+            "Picture shown to Hardened. Its answer: Normal 18 %, VSD < 1 %, ASD < 1 %, TOF 81 %.",
+            "展示给强化模型的图像。其答案：正常18 %、VSD < 1 %、ASD < 1 %、TOF 81 %。",
+        ),
+        ("Film read: PNG, 512 x 480 px, 8 bit gray", "已读取：PNG，512 x 480像素，8位灰度"),
+        ("Normal, VSD, Normal", "正常、VSD、正常"),
+        # A few words that may stand in any sentence.
+        ("3 of 7 films", "7张胸片中的第3张"),
+        ("The segmenter learnt most of these films", "The segmenter learnt most of these films"),
     ],
 )
 def test_what_is_written_later_is_translated_sentence_by_sentence(open_page, english, chinese):
