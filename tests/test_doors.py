@@ -264,11 +264,11 @@ def test_a_question_that_was_not_understood_is_told_why():
         asyncio.run(_with_words(send)({"type": "http.response.body", "body": said}))
         return sent[0]
 
-    assert b'{"error":"The question could not be read: a film is given' in told(
+    assert b'{"error": "The question could not be read: a film is given' in told(
         b'event: error\ndata: {"error": null}\n\n'
     )
     completed = b'data: {"msg":"process_completed","output":{"error":null},"success":false}\n\n'
-    assert b'"output":{"error":"The question could not be read' in told(completed)
+    assert b'"output":{"error": "The question could not be read' in told(completed)
     assert json.loads(told(b"event: error\ndata: null\n\n").split(b"data: ")[1])["error"].startswith("The question")
     # Answers, and errors that have words, come as they are.
     for said in (b'event: complete\ndata: {"error": null}\n\n', b'event: error\ndata: {"error": "No film."}\n\n'):

@@ -39,9 +39,9 @@ LARGEST = {UPLOAD: 200_000_000, MCP: 56_000_000, "/": 2_000_000}
 _UNUSED = ("deep_link", "process_recording", "proxy=", "run-history", "stream", "vibe")
 MODELS = "models"  # The tool that needs no place in the queue.
 _FAILED, _NO_REASON = (b'"success":false', b"event: error"), re.compile(rb'\{"error":\s*null\}|(?<=data: )null')
-_REASON = (
-    b'{"error":"The question could not be read: a film is given as the server named it, and nothing is left out."}'
-)
+_REASON = json.dumps(
+    {"error": "The question could not be read: a film is given as the server named it, and nothing is left out."}
+).encode()
 LONGEST_ANSWER_S = 600.0  # A program that asks waits no longer for its answer.
 CLOSED = ("/monitoring", *(f"/gradio_api/{name}" for name in _UNUSED))
 
