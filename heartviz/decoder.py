@@ -29,6 +29,8 @@ ADVICE = "Export the film again, if possible as PNG."
 OUT_OF_TIME = -24  # SIGXCPU ended it.
 _LENGTH = struct.Struct("<Q")
 _COMMAND = (sys.executable, "-c", "from heartviz.decoder import serve; serve()")
+# Threads for every core of a large machine would take the memory of a film before one is read.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 _HEADER = ("description", "spacing_mm", "messages", "adult")
 
 
@@ -101,7 +103,7 @@ class Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # Libraries write names and tags of films there.
-            env=os.environ | {"PYTHONPATH": path},
+            env=os.environ | _ONE_THREAD | {"PYTHONPATH": path},
         )
         self._stop = weakref.finalize(self, _end, self._child)
 
