@@ -168,6 +168,12 @@ def read_gate_limits(manifest: Mapping[str, Any]) -> GateLimits:
     return GateLimits(*(MappingProxyType(limits) for limits in kinds))
 
 
+def hash_gate(manifest: Mapping[str, Any]) -> str:
+    """sha256 of the gate's limits: with others, other films pass."""
+    limits = {kind: manifest["gate"][kind] for kind in GATE_LIMITS}
+    return hashlib.sha256(json.dumps(limits, sort_keys=True).encode()).hexdigest()
+
+
 def _classifier_rules(name: str, entry: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, bool]:
     """Whether each field of a classifier's entry holds what it must."""
     task, arm = CLASSIFIERS[name]

@@ -22,6 +22,7 @@ from heartviz.manifest import (
     CLASSIFIERS,
     FILE_FIELDS,
     file_sha256,
+    hash_gate,
     read_gate_limits,
     read_manifest,
     save_weights,
@@ -69,8 +70,9 @@ class ClassifierModel:
 class Models:
     """All networks, in eval mode and frozen, and where they came from.
 
-    `classifiers` is (task, arm) to model; `limits` are the gate's; `sha256` is model name to the file's hash; `origin`
-    says in words where the files were. `lateral` finds the heart on films from the side, by the encoder of `segmenter`.
+    `classifiers` is (task, arm) to model; `limits` are the gate's; `sha256` is model name to the file's hash, and
+    "gate" to that of its limits; `origin` says in words where the files were. `lateral` finds the heart on films from
+    the side, by the encoder of `segmenter`.
     Whoever runs a network holds `lock`.
     """
 
@@ -171,7 +173,9 @@ def _make_models(
         lateral=lateral,
         classifiers=MappingProxyType(classifiers),
         limits=read_gate_limits(manifest),
-        sha256=MappingProxyType({name: entry["sha256"] for name, entry in files.items()}),
+        sha256=MappingProxyType(
+            {name: entry["sha256"] for name, entry in files.items()} | {"gate": hash_gate(manifest)}
+        ),
         origin="; ".join(f"{origin} ({', '.join(names)})" if several else origin for origin, names in origins.items()),
         manifest=manifest,
     )

@@ -116,3 +116,33 @@ def test_values_that_float16_cannot_hold_are_refused(value, tmp_path):
     with pytest.raises(ValueError, match=r"layer\.bias holds values that are not finite"):
         manifest.save_weights({"layer.bias": torch.tensor([1.0, value])}, tmp_path / "any.safetensors")
     assert not (tmp_path / "any.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda gate: gate.pop("warned"), "gate must say what is warned, by heart_across"),
+        (lambda gate: gate["refused"].pop("heart_area"), "gate must say what is refused, by lateral_prob"),
+        (lambda gate: gate["refused"].update(heart_area=[0.3, 0.1]), "gate can't have heart_area refused by"),
+        (lambda gate: gate["refused"].update(heart_area=[0.3]), "gate can't have heart_area refused by"),
+        (lambda gate: gate["warned"].update(gray_levels=["32", None]), "gate can't have gray_levels warned by"),
+        (lambda gate: gate["warned"].update(gray_levels=[float("nan"), None]), "gate can't have gray_levels warned by"),
+    ],
+)
+def test_incomplete_limits_of_the_gate_are_refused(change, words, weights_folder):
+    path = weights_folder / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content["gate"])
+    path.write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match=words):
+        weights.load_models()
+
+
+def test_limits_come_back_with_open_ends():
+    limits = manifest.read_gate_limits({"gate": GATE})
+    assert limits.refuses("heart_area", 0.31)
+    assert not limits.refuses("heart_area", 0.3)
+    assert limits.refuses("heart_area", float("nan"))
+    assert not limits.refuses("plain_white", -1e9)
+    assert limits.warns("heart_across", 0.47)
+    assert not limits.warns("heart_across", 1e9)

@@ -36,6 +36,12 @@ def test_files_are_under_120_mb_the_third_model_under_45_and_the_lateral_decoder
     assert sum(entry["bytes"] for entry in entries.values()) - third - entries["lateral"]["bytes"] < 120e6
 
 
+def test_the_gates_limits_were_set_with_the_models_that_are_shipped(models):
+    gate = models.manifest["gate"]
+    assert gate["models"] == {name: models.sha256[name] for name in ("segmenter", "view", "chest")}
+    assert gate["told_within"] / gate["films"]["told"] >= 0.98
+
+
 def test_release_that_changes_results_is_not_shipped(models):
     chests = [draw_chest(seed)[0] for seed in (1, 2)]
     same = compare_releases(models, models, chests)

@@ -1,6 +1,7 @@
 """Loading weights from a folder: what comes back, and what is refused."""
 
 import hashlib
+import json
 import os
 import pickle
 import subprocess
@@ -15,6 +16,7 @@ from heartviz import weights
 from heartviz.errors import WeightsError
 from heartviz.models import vgg, vgg_unet
 from heartviz.records import ARMS, TASK_CLASSES
+from tests.limits import LIMITS
 from tests.release import (
     CHECKPOINTS,
     REAL_CHANNELS,
@@ -46,7 +48,8 @@ def test_loaded_models_are_the_saved_ones(weights_folder, release):
     assert set(models.classifiers) == {(task, arm) for task in TASK_CLASSES for arm in ARMS}
     assert dict(models.sha256) == {
         name: hashlib.sha256(release[f"{name}.safetensors"]).hexdigest() for name in CHECKPOINTS
-    }
+    } | {"gate": models.sha256["gate"]}
+    assert models.limits == LIMITS
     assert models.manifest["files"]["congenital_mask"]["card"] == {"auc": 0.9}
     congenital, heart_size = models.classifiers["congenital", "mask"], models.classifiers["heart_size", "mask"]
     assert (congenital.task, congenital.arm, congenital.name) == ("congenital", "mask", "congenital_mask")
@@ -209,3 +212,14 @@ else:
         cwd=Path(__file__).parents[1],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
     )
+
+
+def test_other_limits_of_the_gate_have_another_hash(weights_folder):
+    before = weights.load_models().sha256["gate"]
+    path = weights_folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"gate": manifest["gate"] | {"films": {"set": 3}}}))
+    assert weights.load_models().sha256["gate"] == before  # How they were set is not what they are.
+    manifest["gate"]["refused"]["heart_area"] = [0.01, 0.3]
+    path.write_text(json.dumps(manifest))
+    assert weights.load_models().sha256["gate"] != before

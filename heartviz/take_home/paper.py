@@ -242,5 +242,5 @@ def _models_part(report: Report) -> Part:
     return Part(
         "Models",
         ("These files made the numbers above: the same files and the same film give the same numbers again.",),
-        tables=(Table(("Model", "sha256 of its file"), tuple(report.models.items())),),
+        tables=(Table(("Model", "sha256 of its file, or of the limits"), tuple(report.models.items())),),
     )

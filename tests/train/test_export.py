@@ -16,6 +16,7 @@ from heartviz.errors import DataError, WeightsError
 from heartviz.models import ChestDistance
 from heartviz.shortcut_results import ShortcutResults, ShortcutRun
 from tests.hub import LoopbackHub
+from tests.limits import GATE
 from tests.release import CHECKPOINTS, COMMIT, REPOSITORY, change_manifest
 from train import export
 from train.cards import card_text, make_card, shortcut_lines
@@ -103,6 +104,25 @@ def test_a_new_distance_brings_its_limit(weights_folder, tmp_path, unchecked):
     card = (weights_folder / "chest.md").read_text()
     assert "277 frontal films of adults" in card
     assert "within the limit of 2.200: 277 of 277 train, 207 of 210 held out" in card
+
+
+def test_new_limits_of_the_gate_are_written_and_kept(weights_folder, tmp_path, unchecked, capsys):
+    fill_cards(weights_folder)
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    with pytest.raises(DataError, match=r"No gate_results\.json in .*: run train\.gate_limits"):
+        main(Config(gate=folder, out=weights_folder))
+    made_of = {name: weights.load_models(weights_folder).sha256[name] for name in ("segmenter", "view", "chest")}
+    run = {**GATE, "refused": GATE["refused"] | {"heart_area": [0.02, 0.2]}, "models": made_of}
+    (folder / "gate_results.json").write_text(json.dumps(run))
+    main(Config(gate=folder, out=weights_folder))
+    assert weights.load_models(weights_folder).limits.refused["heart_area"] == (0.02, 0.2)
+    assert "limits were not set with these models" not in capsys.readouterr().out
+    main(Config(out=weights_folder))
+    assert weights.load_models(weights_folder).limits.refused["heart_area"] == (0.02, 0.2)
+    (folder / "gate_results.json").write_text(json.dumps(run | {"models": made_of | {"view": "00"}}))
+    main(Config(gate=folder, out=weights_folder))
+    assert "limits were not set with these models: run train.gate_limits" in capsys.readouterr().out
 
 
 def test_a_release_older_than_the_view_head_gets_one(weights_folder, view_run, unchecked):
