@@ -130,9 +130,8 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
     from heartviz.batch import make_index, write_csv
     from heartviz.report import write_whole
 
-    # A reason may tell a file's name, which on Linux need not be text.
     for name, table in ((CSV, write_csv(names, outcomes)), (INDEX, make_index(outcomes, models, len(names)))):
-        write_whole(out / name, table.encode(errors="backslashreplace"))
+        write_whole(out / name, table.encode())
     bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
     for place in bad:
         print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)

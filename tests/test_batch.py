@@ -66,7 +66,7 @@ def test_folders_are_searched_and_clutter_and_the_output_left_out(tmp_path):
         write_film(tmp_path / name)
     found = list_sources([tmp_path, tmp_path / "none.dcm"], leave_out=tmp_path / "out")
     assert [source.name for source in found] == ["a", "b/film.png", "none.dcm"]
-    with pytest.raises(RadiographError, match="There is no file none.dcm"):
+    with pytest.raises(RadiographError, match="There is no file at"):
         found[-1].read()
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="There is no film"):
@@ -81,7 +81,7 @@ def test_a_named_pipe_is_refused_not_waited_for(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path / "pipe")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "pipe\n"
-    with pytest.raises(RadiographError, match="is a device or pipe"):
+    with pytest.raises(RadiographError, match="^It is a device or pipe"):
         Source("pipe", str(tmp_path / "pipe")).read()
 
 
@@ -211,7 +211,7 @@ def test_a_film_that_could_not_be_read_is_tried_again(tmp_path, report):
     engine = lambda of: run_here(of, lambda content: report)  # noqa: E731
     with Ledger(tmp_path / "done.jsonl") as ledger:
         ((_, outcome),) = run_batch(found, plan, engine, ledger)
-        assert "There is no file film" in outcome.numbers["messages"]
+        assert "There is no file at" in outcome.numbers["messages"]
         assert not outcome.lasting
         assert not plan_batch(found, str, ledger.done).known[0].lasting
         away.rename(path)
