@@ -11,7 +11,8 @@ import pytest
 
 from heartviz import __main__ as command_line
 from heartviz import pipeline
-from heartviz.batch import run
+from heartviz.batch import Outcome, run
+from heartviz.batch.ledger import Ledger
 from heartviz.errors import DataError, GateError
 from tests.full_disk import full_disk
 from tests.test_batch import write_film
@@ -54,6 +55,19 @@ def test_whatever_stops_a_batch_the_tables_have_what_is_done(arguments, fault, s
     assert command_line.main(arguments) == status
     assert words in capsys.readouterr().err
     assert files_of(Path(arguments[-1])) == ["a"]
+
+
+def test_a_second_batch_with_the_same_out_is_refused(arguments, capsys):
+    out = Path(arguments[-1])
+    out.mkdir()
+    with Ledger(out / "done.jsonl") as ledger:
+        ledger.keep("a", Outcome({"accepted": True}))
+        kept = (out / "done.jsonl").read_bytes()
+        assert command_line.main(arguments) == 2
+        assert f"heartviz: Another batch is writing to {out}: wait for its end" in capsys.readouterr().err
+        assert (out / "done.jsonl").read_bytes() == kept
+        assert [path.name for path in out.iterdir()] == ["done.jsonl"]
+    assert command_line.main(arguments) == 0
 
 
 def test_an_unforeseen_fault_of_an_engine_leaves_the_tables(arguments, monkeypatch):
