@@ -70,6 +70,25 @@ def test_a_second_batch_with_the_same_out_is_refused(arguments, capsys):
     assert command_line.main(arguments) == 0
 
 
+def test_every_name_of_a_film_has_its_own_report_also_a_name_that_comes_later(arguments, models, tmp_path):
+    def told() -> dict[str, str]:
+        paths = Path(arguments[-1]).glob("films/*/report.json")
+        return {path.parent.name[:-9]: json.loads(path.read_text(encoding="utf-8"))["file"] for path in paths}
+
+    arguments[-2:-2] = ["--also", "arrays"]
+    write_film(tmp_path / "films" / "again")
+    assert command_line.main(arguments) == 0
+    assert told() == {"a": "a", "again": "again", "b": "b"}
+    analysed, lines = len(models.segmentations), (ledger := Path(arguments[-1]) / "done.jsonl").read_bytes()
+    write_film(tmp_path / "films" / "later")
+    assert command_line.main(arguments) == 0
+    assert told() == {"a": "a", "again": "again", "b": "b", "later": "later"}
+    assert (len(models.segmentations), ledger.read_bytes()) == (analysed + 1, lines)
+    assert command_line.main(arguments) == 0
+    assert len(models.segmentations) == analysed + 1
+    assert files_of(Path(arguments[-1])) == ["a", "again", "b", "later"]
+
+
 def test_an_unforeseen_fault_of_an_engine_leaves_the_tables(arguments, monkeypatch):
     monkeypatch.setattr(run, "analyze_one", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

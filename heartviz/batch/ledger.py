@@ -44,7 +44,7 @@ class Ledger:
 
     def keep(self, key: str, outcome: Outcome) -> None:
         """Writes an outcome that will be the same another time; others are tried again then."""
-        if outcome.lasting:
+        if outcome.lasting and key not in self.done:
             thumbnail = base64.b64encode(outcome.thumbnail).decode()
             line = {"key": key, "numbers": dict(outcome.numbers), "thumbnail": thumbnail}
             self._write(json.dumps(line, allow_nan=False).encode() + b"\n")
