@@ -2,7 +2,9 @@
 
 import argparse
 import os
-import tempfile
+from pathlib import Path
+
+from heartviz.own_folder import leave_nothing, make_own_folder
 
 # Before gradio is imported: nothing about the films or the users is counted or sent, and what pages need on the disk
 # lies in a folder of this process alone, which goes with it.
@@ -10,7 +12,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)  # A table of all questions, after each, for no one.
-os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="heartviz-", dir=os.environ.get("GRADIO_TEMP_DIR"))
+# Beside what else is temporary: what Gradio finds in its own it does not copy, and a file to take home goes at once.
+os.environ["GRADIO_TEMP_DIR"] = str(make_own_folder(os.environ.get("GRADIO_TEMP_DIR")) / "pages")
 
 try:
     import spaces  # Only on a Space, and before torch.
@@ -23,13 +26,12 @@ from heartviz.errors import HeartvizError
 from heartviz.logbook import start_logging
 from heartviz.memory import share_arenas
 from heartviz.ui import LAUNCH_OPTIONS, build_demo, open_doors
-from heartviz.ui.leaving import leave_nothing
 
 
 def main() -> None:
     """Loads the models, then opens the port: a page that answers has models behind it."""
     share_arenas()
-    leave_nothing(os.environ["GRADIO_TEMP_DIR"])
+    leave_nothing(Path(os.environ["GRADIO_TEMP_DIR"]).parent)
     parser = argparse.ArgumentParser(description="Does a chest X-ray model look at the heart? Not a medical device.")
     host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     parser.add_argument("--host", default=host, help="address to listen on (default: %(default)s)")

@@ -247,7 +247,7 @@ def main() -> None:
             status = run_analyses(address, server, options.analyses)
         else:
             status = run_load(address, server, options)
-        left = [path for path in Path(folder).glob("heartviz-*/*/*") if path.is_file()]
+        left = [path for path in Path(folder).glob("heartviz-*/pages/*/*") if path.is_file()]
         print(f"uploads on the server's disk at the end: {len(left)}")
     sys.exit(status)
 

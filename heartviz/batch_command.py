@@ -1,6 +1,7 @@
 """`python -m heartviz batch SRC... --out DIR`: a table of many films, and what it shares with `analyze`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from heartviz.words import DEFAULT_METHOD, FILE_KINDS, METHOD_WORDS
 if TYPE_CHECKING:
     from heartviz.batch import Outcome, Source
 
-LEDGER, CSV, INDEX = "done.jsonl", "results.csv", "index.html"
+LEDGER, CSV, INDEX, REPORT = "done.jsonl", "results.csv", "index.html", "report.json"
 STOPPED = "Stopped: the same command goes on from here."
 
 
@@ -93,7 +94,8 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         with Ledger(options.out / LEDGER) as ledger:
-            plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done)
+            has_files = partial(_has_files, options.out) if settings.each else lambda film, outcome: True
+            plan = plan_batch(sources, lambda sha256: settings.key_of(sha256, models.sha256), ledger.done, has_files)
             running = run_batch(sources, plan, engine, ledger, partial(_keep_files, options.out))
             return _run(options.out, [source.name for source in sources], dict(plan.known), running, models.sha256)
     except KeyboardInterrupt:  # While the films are read for what is done already: no table is due yet.
@@ -130,9 +132,8 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
     from heartviz.batch import make_index, write_csv
     from heartviz.report import write_whole
 
-    # A reason may tell a file's name, which on Linux need not be text.
     for name, table in ((CSV, write_csv(names, outcomes)), (INDEX, make_index(outcomes, models, len(names)))):
-        write_whole(out / name, table.encode(errors="backslashreplace"))
+        write_whole(out / name, table.encode())
     bad = [place for place in sorted(outcomes) if not outcomes[place].accepted]
     for place in bad:
         print(f"{names[place]}: not accepted: {outcomes[place].numbers['messages']}", file=sys.stderr)
@@ -147,20 +148,28 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
 
 
 def _keep_files(out: Path, films: "Sequence[Source]", outcome: "Outcome") -> None:
-    """Writes the files of one film to `films/NAME_HASH/` for each name that it has."""
-    from heartviz.report import write_whole
+    """Writes the files of one film to `films/NAME_HASH/` for each name that it has; the report last, with that name."""
+    from heartviz.report import to_json, write_whole
 
     for film in films:
         for name, content in outcome.files.items():
-            folder = out / "films" / _folder_name(film.name, outcome.numbers["film_sha256"])
+            if name == REPORT:
+                content = to_json(json.loads(content) | {"file": film.name}).encode()
+            folder = _folder_of(out, film, outcome)
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, content)
 
 
-def _folder_name(name: str, sha256: str) -> str:
+def _has_files(out: Path, film: "Source", outcome: "Outcome") -> bool:
+    """Whether there is nothing of this film to be kept that is not there."""
+    return not outcome.accepted or (_folder_of(out, film, outcome) / REPORT).exists()
+
+
+def _folder_of(out: Path, film: "Source", outcome: "Outcome") -> Path:
     """The stem in letters that every file system takes, and the start of the hash: the same film, the same folder."""
-    stem = PurePosixPath(name).stem[:60]
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem) + f"_{sha256[:8]}"
+    stem = PurePosixPath(film.name).stem[:60]
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem)
+    return out / "films" / f"{safe}_{outcome.numbers['film_sha256'][:8]}"
 
 
 def _at_least_one(text: str) -> int:

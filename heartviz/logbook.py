@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -12,6 +13,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
+
+from uvicorn.config import LOGGING_CONFIG
 
 from heartviz.errors import HeartvizError
 
@@ -40,10 +43,13 @@ def start_logging(stream: TextIO = sys.stderr) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     _log.setLevel(logging.INFO)
+    for own in LOGGING_CONFIG["loggers"].values():  # Uvicorn would write for itself when it starts, whole traces.
+        own.update(handlers=[], propagate=True)
     warnings.showwarning = lambda message, category, *_, **__: tell("log", outcome=category.__name__)
     # Gradio prints the trace of a handler's fault, whose last line can name a file.
     traceback.print_exc = lambda *_, **__: tell_fault(sys.exception())
     sys.excepthook = lambda kind, error, trace: tell_fault(error)
+    threading.excepthook = sys.unraisablehook = lambda fault: tell_fault(fault.exc_value)
 
 
 def tell(event: str, seconds: float | None = None, outcome: str = "ok", **numbers: int | str) -> None:

@@ -84,20 +84,21 @@ def load_radiograph(source: bytes | bytearray | str | os.PathLike | NDArray | Ra
 
 
 def read_file(path: str | os.PathLike) -> bytes:
-    """A file's bytes. Raises RadiographError for what is no file, can't be opened, is empty or too large."""
+    """A file's bytes. Raises RadiographError for what is no file, can't be opened, is empty or too large.
+
+    The reason never has the file's name, for it goes into tables that promise to be without.
+    """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise RadiographError(f"{os.path.basename(path)} is a folder; give the path of one film in it.")
+            raise RadiographError("It is a folder; give the path of one film in it.")
         if not stat.S_ISREG(status.st_mode):
-            raise RadiographError(f"{os.path.basename(path)} is a device or pipe; give the path of a file.")
+            raise RadiographError("It is a device or pipe; give the path of a file.")
         _check_file_size(status.st_size)
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError as cause:
-        raise RadiographError(
-            f"There is no file {os.path.basename(path)} at the path given. Check the path."
-        ) from cause
+        raise RadiographError("There is no file at the path given. Check the path.") from cause
     except (OSError, ValueError) as cause:
         raise RadiographError("The file can't be opened. Check its path and that you may read it.") from cause
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ from tests.drawn_report import make_report, make_segmentation
 pytest_plugins = ["tests.small_models"]
 
 
+ROOT = Path(__file__).resolve().parents[1]
 SMALL = (168, 147)
 
 
@@ -64,11 +66,23 @@ def test_folders_are_searched_and_clutter_and_the_output_left_out(tmp_path):
         write_film(tmp_path / name)
     found = list_sources([tmp_path, tmp_path / "none.dcm"], leave_out=tmp_path / "out")
     assert [source.name for source in found] == ["a", "b/film.png", "none.dcm"]
-    with pytest.raises(RadiographError, match="There is no file none.dcm"):
+    with pytest.raises(RadiographError, match="There is no file at"):
         found[-1].read()
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="There is no film"):
         list_sources([tmp_path / "empty"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="This system has no named pipes.")
+def test_a_named_pipe_is_refused_not_waited_for(tmp_path):
+    """In a process of its own, which can be ended where it waits."""
+    os.mkfifo(tmp_path / "pipe")
+    code = "import sys, pathlib, heartviz.batch as b; print(b.list_sources([pathlib.Path(sys.argv[1])])[0].name)"
+    command = [sys.executable, "-c", code, str(tmp_path / "pipe")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "pipe\n"
+    with pytest.raises(RadiographError, match="^It is a device or pipe"):
+        Source("pipe", str(tmp_path / "pipe")).read()
 
 
 def test_a_zip_is_told_by_its_content_and_read_without_unpacking(tmp_path):
@@ -197,7 +211,7 @@ def test_a_film_that_could_not_be_read_is_tried_again(tmp_path, report):
     engine = lambda of: run_here(of, lambda content: report)  # noqa: E731
     with Ledger(tmp_path / "done.jsonl") as ledger:
         ((_, outcome),) = run_batch(found, plan, engine, ledger)
-        assert "There is no file film" in outcome.numbers["messages"]
+        assert "There is no file at" in outcome.numbers["messages"]
         assert not outcome.lasting
         assert not plan_batch(found, str, ledger.done).known[0].lasting
         away.rename(path)
@@ -287,8 +301,7 @@ def test_a_batch_that_is_killed_goes_on_with_nothing_lost_and_nothing_twice(tmp_
         write_film(tmp_path / "films" / f"{number:02d}", 0.5 + number / 100)
     done = tmp_path / "done.jsonl"
     command = [sys.executable, "-c", SLOW_BATCH, str(tmp_path)]
-    root = Path(__file__).resolve().parents[1]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 300
     while not done.exists() or done.read_bytes().count(b"\n") < 1 + 5:
         assert time.monotonic() < until
@@ -298,7 +311,7 @@ def test_a_batch_that_is_killed_goes_on_with_nothing_lost_and_nothing_twice(tmp_
     process.communicate()
     kept = done.read_bytes().count(b"\n") - 1
     assert 5 <= kept < count
-    again = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=300)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     assert int(again.stdout) == kept
     keys = [json.loads(line)["key"] for line in done.read_text().splitlines()[1:]]
     assert len(keys) == len(set(keys)) == count

@@ -11,7 +11,8 @@ import pytest
 
 from heartviz import __main__ as command_line
 from heartviz import pipeline
-from heartviz.batch import run
+from heartviz.batch import Outcome, run
+from heartviz.batch.ledger import Ledger
 from heartviz.errors import DataError, GateError
 from tests.full_disk import full_disk
 from tests.test_batch import write_film
@@ -54,6 +55,38 @@ def test_whatever_stops_a_batch_the_tables_have_what_is_done(arguments, fault, s
     assert command_line.main(arguments) == status
     assert words in capsys.readouterr().err
     assert files_of(Path(arguments[-1])) == ["a"]
+
+
+def test_a_second_batch_with_the_same_out_is_refused(arguments, capsys):
+    out = Path(arguments[-1])
+    out.mkdir()
+    with Ledger(out / "done.jsonl") as ledger:
+        ledger.keep("a", Outcome({"accepted": True}))
+        kept = (out / "done.jsonl").read_bytes()
+        assert command_line.main(arguments) == 2
+        assert f"heartviz: Another batch is writing to {out}: wait for its end" in capsys.readouterr().err
+        assert (out / "done.jsonl").read_bytes() == kept
+        assert [path.name for path in out.iterdir()] == ["done.jsonl"]
+    assert command_line.main(arguments) == 0
+
+
+def test_every_name_of_a_film_has_its_own_report_also_a_name_that_comes_later(arguments, models, tmp_path):
+    def told() -> dict[str, str]:
+        paths = Path(arguments[-1]).glob("films/*/report.json")
+        return {path.parent.name[:-9]: json.loads(path.read_text(encoding="utf-8"))["file"] for path in paths}
+
+    arguments[-2:-2] = ["--also", "arrays"]
+    write_film(tmp_path / "films" / "again")
+    assert command_line.main(arguments) == 0
+    assert told() == {"a": "a", "again": "again", "b": "b"}
+    analysed, lines = len(models.segmentations), (ledger := Path(arguments[-1]) / "done.jsonl").read_bytes()
+    write_film(tmp_path / "films" / "later")
+    assert command_line.main(arguments) == 0
+    assert told() == {"a": "a", "again": "again", "b": "b", "later": "later"}
+    assert (len(models.segmentations), ledger.read_bytes()) == (analysed + 1, lines)
+    assert command_line.main(arguments) == 0
+    assert len(models.segmentations) == analysed + 1
+    assert files_of(Path(arguments[-1])) == ["a", "again", "b", "later"]
 
 
 def test_an_unforeseen_fault_of_an_engine_leaves_the_tables(arguments, monkeypatch):
@@ -100,7 +133,8 @@ def test_a_name_that_is_no_text_is_in_every_table(arguments, tmp_path):
     assert command_line.main([*arguments[:2], gone, *arguments[2:], "--also", "arrays"]) == 1
     out = Path(arguments[-1])
     assert files_of(out) == ["a", r"f\udcff.png", r"gone\udcff.png"]
-    assert r"There is no file gone\udcff.png" in (out / "results.csv").read_text(encoding="utf-8")
+    assert "There is no file at the path given" in (page := (out / "index.html").read_text(encoding="utf-8"))
+    assert "gone" not in page
     told = [json.loads(path.read_text(encoding="utf-8"))["file"] for path in out.glob("films/*/report.json")]
     assert sorted(told) == ["a", r"f\udcff.png"]
 

@@ -23,6 +23,8 @@ from heartviz.ui.doors import (
     HEARTBEAT,
     LARGEST,
     MCP,
+    NOT_ASKED,
+    NOT_UNDERSTOOD,
     UPLOAD,
     Doors,
     _session_of,
@@ -47,8 +49,9 @@ class Events(SimpleNamespace):
 
     def __init__(self, queues, times, most):
         super().__init__(
-            event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most, active_jobs=[None]
-        )
+            event_queue_per_concurrency_id=queues, process_time_per_fn=times, max_size=most, active_jobs=[None],
+            event_ids_to_events={}, pending_event_ids_session={}, pending_messages_per_session={"event": None},
+        )  # fmt: skip
 
     def __len__(self):
         return sum(len(queue.queue) for queue in self.event_queue_per_concurrency_id.values())
@@ -167,11 +170,38 @@ def test_a_question_without_a_session_is_forgotten_when_it_was_answered(tmp_path
     forgotten = []
     guests = Guests(tmp_path, forgotten.append, forget_after_s=1000.0)
     guests.arrive("page")
+    demo = make_demo()
+    demo._queue.pending_messages_per_session = {"asked": None, "page": None}
     for session in ("asked", "page"):
-        knock(guests, f"{CALL}analyze/{session}")
+        knock(guests, f"{CALL}analyze/{session}", demo=demo)
     guests.sweep()
     assert forgotten == ["asked"]
     assert guests.is_here("page")
+
+
+@pytest.mark.parametrize("path", [ASK, f"{CALL}analyze", f"{CALL}v2/analyze"])
+def test_a_question_that_gradio_does_not_understand_is_refused_in_words(guests, path):
+    fault = TypeError("Parameter `Mustermann` is not a valid key-word argument.")
+    status, words = knock(guests, path, "POST", length(10), fault=fault)
+    assert (status, json.loads(words)) == (400, {"detail": NOT_UNDERSTOOD})
+    with pytest.raises(PermissionError):
+        knock(guests, path, "POST", length(10), fault=PermissionError(errno.EACCES, "Mustermann"))
+
+
+def test_an_answer_is_given_where_one_is_awaited(guests):
+    demo = make_demo()
+    queue = demo._queue
+    queue.pending_messages_per_session = {"alone": None, "page": None}
+    queue.event_ids_to_events = {
+        "waits": SimpleNamespace(session_hash="page"),
+        "left": SimpleNamespace(session_hash="x"),
+    }
+    queue.pending_event_ids_session = {"page": {"done"}}
+    for question in ("alone", "waits", "done"):
+        assert knock(guests, f"{CALL}v2/analyze/{question}", demo=demo) == (200, "inside")
+    for question in ("never", "left"):
+        status, words = knock(guests, f"{CALL}analyze/{question}", demo=demo)
+        assert (status, json.loads(words)) == (404, {"detail": NOT_ASKED})
 
 
 def test_a_length_that_is_not_the_one_sent_is_refused(guests):

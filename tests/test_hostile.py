@@ -7,6 +7,7 @@ import random
 import struct
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from heartviz.codestream import is_endless_work, measure_codestream, measure_rle
 from heartviz.dicom import _read_dataset
 from heartviz.errors import RadiographError
 from heartviz.gif import has_more_frames
+from heartviz.png import MOST_CHUNKS
 from heartviz.radiograph import load_radiograph
 from heartviz.ration import RationedBytes
 from tests.films import HEIGHT, RAMP_U8, WIDTH, claim_jpeg_size, compress_dicom, write_png
@@ -239,6 +241,14 @@ def test_png_rows_beside_the_picture_are_refused() -> None:
     payload = write_png(RAMP_U8)
     with pytest.raises(RadiographError, match="PNG does not begin with its header"):
         load_radiograph(payload[:8] + bombs.chunk(b"abCd", b"") + payload[8:])
+
+
+def test_a_png_cut_into_very_many_chunks_is_refused() -> None:
+    payload = write_png(RAMP_U8)
+    at, empty = payload.index(b"IDAT") - 4, bombs.chunk(b"IDAT", b"")
+    for count, refused in ((MOST_CHUNKS - 1000, False), (MOST_CHUNKS, True)):
+        with pytest.raises(RadiographError, match="more chunks than any film") if refused else nullcontext():
+            load_radiograph(payload[:at] + empty * count + payload[at:])
 
 
 def test_a_second_frame_of_a_gif_is_found_behind_what_lies_between() -> None:

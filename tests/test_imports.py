@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Each level may import its own and those before it.
 LEVELS = [
-    {"errors", "records", "logbook", "memory"},
+    {"errors", "records", "logbook", "memory", "lock", "own_folder"},
     {
         "radiograph",
         "decoder",

@@ -21,8 +21,16 @@ class Plan:
     to_do: Mapping[str, Sequence[int]]
 
 
-def plan_batch(sources: Sequence[Source], key_of: Callable[[str], str], done: Mapping[str, Outcome]) -> Plan:
-    """Reads every film once for its hash; `key_of(sha256)` is the key under which `done` would hold it."""
+def plan_batch(
+    sources: Sequence[Source],
+    key_of: Callable[[str], str],
+    done: Mapping[str, Outcome],
+    has_files: Callable[[Source, Outcome], bool] = lambda film, outcome: True,
+) -> Plan:
+    """Reads every film once for its hash; `key_of(sha256)` is the key under which `done` would hold it.
+
+    One that is done is to do again where it has not its files, as under a new name.
+    """
     known: dict[int, Outcome] = {}
     to_do: dict[str, list[int]] = {}
     for place, source in enumerate(sources):
@@ -31,7 +39,7 @@ def plan_batch(sources: Sequence[Source], key_of: Callable[[str], str], done: Ma
         except HeartvizError as error:
             known[place] = refuse(error, lasting=False)
             continue
-        if key in done:
+        if key in done and has_files(source, done[key]):
             known[place] = done[key]
         else:
             to_do.setdefault(key, []).append(place)

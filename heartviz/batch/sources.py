@@ -95,6 +95,8 @@ def _list_file(path: Path, name: str) -> Sequence[Source]:
 
 def _is_zip(path: Path) -> bool:
     try:
+        if not path.is_file():
+            return False  # To open a pipe waits for who writes to it.
         with path.open("rb") as file:
             return file.read(4) in _ZIP_STARTS
     except OSError:

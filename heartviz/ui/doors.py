@@ -23,11 +23,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from heartviz.logbook import tell, tell_fault
+from heartviz.logbook import places_of, tell, tell_fault
 from heartviz.ui.faults import is_disk_full, words_of
 from heartviz.ui.leaving import FORGET_AFTER_S, Guests
 from heartviz.ui.upload import OwnFile, save_own_base64
-from heartviz.ui.waiting import describe_queue, is_full, list_asked, seconds_when_full, words_when_full
+from heartviz.ui.waiting import describe_queue, is_awaited, is_full, list_asked, seconds_when_full, words_when_full
 
 UPLOAD, ASK, MCP = "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp"
 CALL = "/gradio_api/call/"  # As a program without Gradio's client asks.
@@ -42,6 +42,10 @@ _FAILED, _NO_REASON = (b'"success":false', b"event: error"), re.compile(rb'\{"er
 _REASON = json.dumps(
     {"error": "The question could not be read: a film is given as the server named it, and nothing is left out."}
 ).encode()
+NOT_UNDERSTOOD = (
+    "The question names no endpoint of this server, or not the parameters that it takes: /gradio_api/info lists both."
+)
+NOT_ASKED = "No question of this name waits for its answer: it was never asked, or the answer was fetched already."
 LONGEST_ANSWER_S = 600.0  # A program that asks waits no longer for its answer.
 CLOSED = ("/monitoring", *(f"/gradio_api/{name}" for name in _UNUSED))
 
@@ -69,11 +73,7 @@ class Doors:
         if path.startswith(CALL) and scope["method"] == "POST":
             return await self._ask(scope, receive, send)
         if path.startswith(CALL) and scope["method"] == "GET":
-            # Without a name of its own, a question is a session of its own, which Gradio would keep with all pages.
-            try:
-                return await self._app(scope, receive, _with_words(send))
-            finally:
-                self._guests.dismiss(path.rsplit("/", 1)[-1])
+            return await self._answer(path.rsplit("/", 1)[-1], scope, receive, send)
         if path in (UPLOAD, ASK):
             return await self._take(path, scope, receive, send)
         if path.rstrip("/") == MCP and scope["method"] == "POST" and is_full(queue := describe_queue(self._demo)):
@@ -98,6 +98,16 @@ class Doors:
         if path == UPLOAD and is_full(queue := describe_queue(self._demo)):
             return PlainTextResponse(words_when_full(queue), 503, _when_free(queue))
         return None
+
+    async def _answer(self, question: str, scope: Scope, receive: Receive, send: Send) -> None:
+        # Without a name of its own, a question is a session of its own, which Gradio would keep with all pages.
+        try:
+            # Gradio would begin an answer, and then fail.
+            known = is_awaited(self._demo, question)
+            answer = self._app if known else JSONResponse({"detail": NOT_ASKED}, 404)
+            await answer(scope, receive, _with_words(send))
+        finally:
+            self._guests.dismiss(question)
 
     async def _stay(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._guests.arrive(session)
@@ -142,15 +152,23 @@ class Doors:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Others may have come since its film was uploaded: Gradio then refuses, but does not say when to come back.
-        full = False
+        full = begun = False
 
         async def see(message: Message) -> None:
-            nonlocal full
+            nonlocal full, begun
             full = full or message.get("status") == 503
             if not full:
+                begun = True
                 await send(message)
 
-        await self._app(scope, receive, see)
+        try:
+            await self._app(scope, receive, see)
+        except Exception as error:
+            if begun or isinstance(error, OSError):
+                raise
+            # Nothing was asked yet: Gradio fails on an endpoint or a parameter that it does not find.
+            tell("turned away", outcome="400", kind=type(error).__name__, at=places_of(error))
+            await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, send)
         if full:
             queue = describe_queue(self._demo)
             refusal = JSONResponse({"detail": words_when_full(queue)}, 503, _when_free(queue))

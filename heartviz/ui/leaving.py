@@ -1,11 +1,8 @@
 """Who is here, and what of the disk is theirs: when a page or client has left, its film goes from memory and disk."""
 
-import atexit
 import math
 import os
 import re
-import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -135,18 +132,6 @@ class Guests:
                     _remove_empty(path)
             elif age_s > (LONGEST_S if path in owned else UNOWNED_TIMES * self.forget_after_s):
                 _delete([path])
-
-
-def leave_nothing(folder: str) -> None:
-    """From here on the process removes this folder when it ends, by itself or by being told to."""
-
-    def stop(*_: object) -> None:
-        # At once: threads that talk to open pages would hold the process.
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
-
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    signal.signal(signal.SIGTERM, stop)
 
 
 def _list_all(folder: Path) -> set[Path]:

@@ -57,6 +57,14 @@ def list_asked(demo: gr.Blocks) -> dict[str, set[Path]]:
     return asked
 
 
+def is_awaited(demo: gr.Blocks, question: str) -> bool:
+    """Whether a program's question waits, runs, or has an answer that was not fetched; Gradio looks for it as here."""
+    events = demo._queue
+    event = events.event_ids_to_events.get(question)
+    of = next((session for session, ids in events.pending_event_ids_session.items() if question in ids), question)
+    return (of if event is None else event.session_hash) in events.pending_messages_per_session
+
+
 def _paths_in(given: Any) -> Iterator[str]:
     if isinstance(given, Mapping):
         if isinstance(given.get("path"), str):

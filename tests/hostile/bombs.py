@@ -268,6 +268,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     ),
     "PNG of chunks": lambda: behind_header(chunk(b"abCd", b"") * (MOST // 12), 33, write_png(RAMP_U8)),
     "PNG of texts": lambda: behind_header(chunk(b"tEXt", b"a\0b") * (MOST // 15), 33, write_png(RAMP_U8)),
+    "PNG of empty rows": lambda: behind_header(chunk(b"IDAT", b"") * (MOST // 12), 33, write_png(RAMP_U8)),
     "PNG of chunks after the picture": lambda: behind_header(
         chunk(b"abCd", b"") * (MOST // 12), -12, write_png(RAMP_U8)
     ),
