@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from heartviz.codestream import is_endless_work
-from heartviz.dicom import is_dicom, read_dicom
+from heartviz.dicom import read_dicom
+from heartviz.dicom_header import is_dicom
 from heartviz.errors import RadiographError
 from heartviz.gif import has_more_frames
 from heartviz.gray import MAX_FILE_BYTES, MAX_PIXELS, check_size, to_gray

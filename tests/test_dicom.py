@@ -21,8 +21,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-import heartviz.dicom
-import heartviz.radiograph
+from heartviz import dicom_header
 from heartviz.codestream import is_cut_short, measure_codestream
 from heartviz.errors import RadiographError
 from heartviz.radiograph import load_radiograph
@@ -444,7 +443,7 @@ def test_dicom_in_an_unread_compression() -> None:
 
 
 def test_deflated_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartviz.dicom, "MAX_INFLATED_BYTES", 10_000)
+    monkeypatch.setattr(dicom_header, "MAX_INFLATED_BYTES", 10_000)
     dataset = make_dataset(RAMP_12_BIT, 12)
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     with pytest.raises(RadiographError, match="unpacks to more than"):
@@ -456,7 +455,7 @@ def test_nothing_of_the_patient_is_read(caplog: pytest.LogCaptureFixture) -> Non
     film = load_radiograph(payload)
     assert "Doe" not in repr(film)
     assert "SECRET" not in repr(film)
-    assert "PatientName" not in heartviz.dicom._read_dataset(payload)
+    assert "PatientName" not in dicom_header.read_header(payload)
     with pytest.raises(RadiographError) as caught:
         load_radiograph(payload[:-100])
     assert "Doe" not in str(caught.value)

@@ -18,7 +18,7 @@ from pydicom.uid import JPEG2000Lossless
 
 from heartviz.batch.sources import list_sources
 from heartviz.codestream import is_endless_work, measure_codestream, measure_rle
-from heartviz.dicom import _read_dataset
+from heartviz.dicom_header import read_header
 from heartviz.errors import RadiographError
 from heartviz.gif import has_more_frames
 from heartviz.png import MOST_CHUNKS
@@ -280,7 +280,7 @@ def test_a_table_of_offsets_to_another_stream_is_not_read() -> None:
     payload = compress_dicom(JPEG2000Lossless)
     table = bombs.element(b"\xe0\x7f\x01\x00", b"OV", bytes(8))
     at = payload.index(bombs.PIXEL_DATA + b"OB")
-    dataset = _read_dataset(payload[:at] + table + payload[at:])
+    dataset = read_header(payload[:at] + table + payload[at:])
     assert "PixelData" in dataset
     assert "ExtendedOffsetTable" not in dataset
 
