@@ -25,8 +25,7 @@ from heartviz.png import MOST_CHUNKS
 from heartviz.radiograph import load_radiograph
 from heartviz.ration import RationedBytes
 from tests.films import HEIGHT, RAMP_U8, WIDTH, claim_jpeg_size, compress_dicom, write_png
-from tests.hostile import bombs
-from tests.hostile.bombs import BOMBS
+from tests.hostile import dicom_bombs, picture_bombs
 from tests.hostile.claims import CLAIMS, jpeg_2000, jpeg_with_decoy
 from tests.hostile.fuzz_zips import read_mutated_zips
 from tests.hostile.mutate import mutate
@@ -213,11 +212,11 @@ def test_the_size_of_a_stream_is_not_read_from_a_comment_in_it() -> None:
 
 
 def test_streams_of_endless_work() -> None:
-    assert not is_endless_work(bombs.jpeg_of_many_scans(99, side=256))
-    assert is_endless_work(bombs.jpeg_of_many_scans(100, side=256))
-    assert is_endless_work(bombs.jpeg_of_many_parts(bombs.segment(0xFE, b""), 50_000))
+    assert not is_endless_work(picture_bombs.jpeg_of_many_scans(99, side=256))
+    assert is_endless_work(picture_bombs.jpeg_of_many_scans(100, side=256))
+    assert is_endless_work(picture_bombs.jpeg_of_many_parts(picture_bombs.segment(0xFE, b""), 50_000))
     assert not is_endless_work(jpeg_2000())
-    assert is_endless_work(bombs.jpeg_2000_of_small_precincts())
+    assert is_endless_work(dicom_bombs.jpeg_2000_of_small_precincts())
 
 
 def test_what_rle_unpacks_to_is_counted() -> None:
@@ -229,23 +228,23 @@ def test_what_rle_unpacks_to_is_counted() -> None:
 
 def test_a_jpeg_of_too_many_scans_and_a_bmp_of_runs_are_refused() -> None:
     with pytest.raises(RadiographError, match="JPEG is cut into more parts than any film"):
-        load_radiograph(bombs.jpeg_of_many_scans(101, side=256))
+        load_radiograph(picture_bombs.jpeg_of_many_scans(101, side=256))
     with pytest.raises(RadiographError, match=r"BMP is packed by runs \(RLE\)"):
-        load_radiograph(bombs.bmp_rle(b"\x80\7" * 256, side=160))
+        load_radiograph(picture_bombs.bmp_rle(b"\x80\7" * 256, side=160))
 
 
 def test_png_rows_beside_the_picture_are_refused() -> None:
     rows = bytes(3 * HEIGHT * (WIDTH + 2))
     with pytest.raises(RadiographError, match="PNG unpacks to more than its header says"):
-        load_radiograph(bombs.png(HEIGHT, WIDTH, 8, 0, bombs.deflate_zeros(len(rows))))
+        load_radiograph(picture_bombs.png(HEIGHT, WIDTH, 8, 0, picture_bombs.deflate_zeros(len(rows))))
     payload = write_png(RAMP_U8)
     with pytest.raises(RadiographError, match="PNG does not begin with its header"):
-        load_radiograph(payload[:8] + bombs.chunk(b"abCd", b"") + payload[8:])
+        load_radiograph(payload[:8] + picture_bombs.chunk(b"abCd", b"") + payload[8:])
 
 
 def test_a_png_cut_into_very_many_chunks_is_refused() -> None:
     payload = write_png(RAMP_U8)
-    at, empty = payload.index(b"IDAT") - 4, bombs.chunk(b"IDAT", b"")
+    at, empty = payload.index(b"IDAT") - 4, picture_bombs.chunk(b"IDAT", b"")
     for count, refused in ((MOST_CHUNKS - 1000, False), (MOST_CHUNKS, True)):
         with pytest.raises(RadiographError, match="more chunks than any film") if refused else nullcontext():
             load_radiograph(payload[:at] + empty * count + payload[at:])
@@ -263,23 +262,27 @@ def test_a_second_frame_of_a_gif_is_found_behind_what_lies_between() -> None:
 @pytest.mark.parametrize("tag", [b"\x28\x00\x50\x10", b"\x08\x00\x05\x00"], ids=["window", "character set"])
 def test_an_element_longer_than_any_films_is_not_parsed(tag: bytes) -> None:
     with pytest.raises(RadiographError, match="An element of this DICOM file .* is longer than in any film"):
-        load_radiograph(bombs.implicit_with(tag, b"1\\" * 200_000))
+        load_radiograph(dicom_bombs.implicit_with(tag, b"1\\" * 200_000))
 
 
 def test_a_lookup_table_of_more_than_a_few_tables_is_not_parsed() -> None:
     with pytest.raises(RadiographError, match="is longer than in any film"):
-        load_radiograph(bombs.with_elements(bombs.element(b"\x28\x00\x10\x30", b"SQ", bombs.item(bytes(1_600_000)))))
+        load_radiograph(
+            dicom_bombs.with_elements(
+                dicom_bombs.element(b"\x28\x00\x10\x30", b"SQ", dicom_bombs.item(bytes(1_600_000)))
+            )
+        )
 
 
 def test_rle_of_more_than_the_header_says_is_not_unpacked() -> None:
     with pytest.raises(RadiographError, match="unpacks to more than the header says"):
-        load_radiograph(bombs.rle_dicom([b"\x81\7" * 1000], 200))
+        load_radiograph(dicom_bombs.rle_dicom([b"\x81\7" * 1000], 200))
 
 
 def test_a_table_of_offsets_to_another_stream_is_not_read() -> None:
     payload = compress_dicom(JPEG2000Lossless)
-    table = bombs.element(b"\xe0\x7f\x01\x00", b"OV", bytes(8))
-    at = payload.index(bombs.PIXEL_DATA + b"OB")
+    table = dicom_bombs.element(b"\xe0\x7f\x01\x00", b"OV", bytes(8))
+    at = payload.index(dicom_bombs.PIXEL_DATA + b"OB")
     dataset = read_header(payload[:at] + table + payload[at:])
     assert "PixelData" in dataset
     assert "ExtendedOffsetTable" not in dataset
@@ -287,7 +290,7 @@ def test_a_table_of_offsets_to_another_stream_is_not_read() -> None:
 
 def test_many_pages_of_a_tiff_are_not_counted() -> None:
     with pytest.raises(RadiographError, match="The TIFF holds several pages"):
-        load_radiograph(bombs.tiff_of_many_pages(most=100_000))
+        load_radiograph(picture_bombs.tiff_of_many_pages(most=100_000))
 
 
 def test_all_seeds_but_those_of_two_pictures_are_read() -> None:
@@ -297,4 +300,4 @@ def test_all_seeds_but_those_of_two_pictures_are_read() -> None:
                 load_radiograph(payload)
         else:
             assert load_radiograph(payload).pixels.shape in ((129, 130), (130, 129)), name
-    assert set(SMALL_BOMBS) <= set(BOMBS)
+    assert set(SMALL_BOMBS) <= set(picture_bombs.PICTURE_BOMBS | dicom_bombs.DICOM_BOMBS)

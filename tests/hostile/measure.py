@@ -13,8 +13,9 @@ from pathlib import Path
 
 from heartviz.errors import HeartvizError
 from heartviz.radiograph import load_radiograph
-from tests.hostile.bombs import BOMBS
 from tests.hostile.claims import CLAIMS
+from tests.hostile.dicom_bombs import DICOM_BOMBS
+from tests.hostile.picture_bombs import PICTURE_BOMBS
 from tests.hostile.zips import ZIPS
 
 # A process that does not end is stopped after so many seconds of the processor: a busy machine changes nothing.
@@ -111,7 +112,7 @@ def _read_zip(path: Path) -> None:
 def main() -> None:
     """None; prints one JSON line a file: `python -m tests.hostile.measure claims|bombs|zips [NAME ...]`."""
     kind, *names = sys.argv[1:]
-    makers = {"claims": CLAIMS, "bombs": BOMBS, "zips": ZIPS}[kind]
+    makers = {"claims": CLAIMS, "bombs": PICTURE_BOMBS | DICOM_BOMBS, "zips": ZIPS}[kind]
     if kind == "zips":
         # Once, not in each of the processes.
         importlib.import_module("heartviz.batch.sources")

@@ -4,7 +4,8 @@ import random
 import struct
 import zlib
 
-from tests.hostile.bombs import END_ITEM, END_SEQUENCE, OPEN_ITEM, chunk, item, open_sequence
+from tests.hostile.dicom_bombs import END_ITEM, END_SEQUENCE, OPEN_ITEM, item, open_sequence
+from tests.hostile.picture_bombs import chunk
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 DICOM_START = 132

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 from tests.films import RAMP_U8, write_png
-from tests.hostile.bombs import deflate_zeros
+from tests.hostile.picture_bombs import deflate_zeros
 
 GOOD = "good.png"
 
