@@ -20,10 +20,10 @@ import torch
 
 from benchmarks.analyze import build_floor, seconds_of
 from heartviz.batch import Outcome, Settings, Source
+from heartviz.batch.one import make_analyst
 from heartviz.batch.ray_engine import run_on_ray
 from heartviz.batch.run import run_here
 from heartviz.phantom import draw_chest
-from heartviz.pipeline import analyze
 from heartviz.weights import load_models
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     print(f"{'engine':<18}{'first film':>11}{'s a film':>10}{'films/min':>11}{'of the floor':>14}")
     with tempfile.TemporaryDirectory() as folder:
         sources = write_films(Path(folder), options.films)
-        engines = {"here": partial(run_here, sources, partial(analyze, models=models))}
+        engines = {"here": partial(run_here, sources, make_analyst(Settings(), models))}
         for workers in (1, 2):
             engines[f"ray, {workers} worker{'s' * (workers > 1)}"] = partial(
                 run_on_ray, sources, Settings(), None, workers

@@ -190,13 +190,13 @@ def measure_all(paths: Mapping[str, Sequence[Path]], models: Models, words: str)
     return [film for film in found if film is not None]
 
 
-def set_laterals(folder: Path, models: Models, widening: float) -> Ends:
-    """How far films from the side may lie from the training films."""
+def set_laterals(folder: Path, models: Models) -> Ends:
+    """How far films from the side lie from the training films at most; what lies further is called no chest film."""
     distances = []
     for path in tqdm(list_films(folder)[::2], unit="film", desc="laterals", mininterval=10):
         film = load_radiograph(path)
         distances.append(look_through_gate(film, stretch_contrast(film.pixels), models)[0].chest_distance)
-    return set_ends("lateral_distance", distances, widening, "high")
+    return None, _round(max(distances), np.ceil)
 
 
 def main(config: Config) -> None:
@@ -213,7 +213,7 @@ def main(config: Config) -> None:
     refused, warned = set_exposure(harms)
     refused |= set_all(setting, widening) | GIVEN["refused"]
     if config.laterals is not None:
-        refused["lateral_distance"] = set_laterals(config.laterals, models, widening)
+        refused["lateral_distance"] = set_laterals(config.laterals, models)
     else:
         refused["lateral_distance"] = models.manifest["gate"]["refused"]["lateral_distance"]
     across = np.quantile([film["heart_across"] for film in setting], MIRRORED)

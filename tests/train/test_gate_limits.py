@@ -153,6 +153,14 @@ def test_a_film_beyond_a_limit_is_the_one_that_is_refused(folder, models, monkey
     assert [check.name for check in checks if check.verdict == "refused"] == ["anatomy"]
 
 
+def test_a_film_from_the_side_may_lie_as_far_off_as_those_that_set_the_limit(folder, models, monkeypatch):
+    seen = iter((1.234, 1.1))
+    found = admission.segment_film()
+    monkeypatch.setattr(admission, "segment_film", lambda *_: replace(found, chest_distance=next(seen)))
+    # Every second of four; three digits, outwards.
+    assert gate_limits.set_laterals(folder, models) == (None, 1.24)
+
+
 def test_what_can_not_set_limits_is_told(folder, models, monkeypatch, tmp_path):
     monkeypatch.setattr(gate_limits, "load_models", lambda weights: models)
     with pytest.raises(DataError, match="No films: give --films, --data, or both"):
