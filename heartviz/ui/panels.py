@@ -25,8 +25,8 @@ def empty_state() -> str:
         f"<p>You will see, within seconds:</p><ol>{items}</ol>"
         "<p>DICOM, PNG or JPEG, 8 or 16 bit. The content decides, whatever the file is called. The film stays on the "
         "computer that runs this page: the uploaded file is deleted once it is read, and what was made from it is "
-        "forgotten a minute after this page has closed, or 15 minutes after its last use, sooner where newer films need "
-        "the memory.</p></section>"
+        "forgotten a minute after this page has closed, or 15 minutes after its last use, sooner where newer films "
+        "need the memory.</p></section>"
     )
 
 
