@@ -166,8 +166,9 @@ def _has_files(out: Path, film: "Source", outcome: "Outcome") -> bool:
 
 
 def _folder_of(out: Path, film: "Source", outcome: "Outcome") -> Path:
-    """The stem in letters that every file system takes, and the start of the hash: the same film, the same folder."""
-    stem = PurePosixPath(film.name).stem[:60]
+    """Path and stem in letters that every file system takes, and the start of the hash: the same film, the same one."""
+    path = PurePosixPath(film.name)
+    stem = str(path.parent / path.stem)[-60:]
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem)
     return out / "films" / f"{safe}_{outcome.numbers['film_sha256'][:8]}"
 

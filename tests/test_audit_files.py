@@ -1,6 +1,7 @@
 """An audit as JSON lines: the round trip, broken files in words, and going on after a stop."""
 
 import json
+import sys
 from dataclasses import replace
 
 import cv2
@@ -12,10 +13,12 @@ from heartviz import weights
 from heartviz.audit import AuditFile, collect, files, make_key, read_audit, read_key, read_shipped
 from heartviz.audit.anatomy import GRID
 from heartviz.audit.collect import audit_films
+from heartviz.decoder import Decoder
 from heartviz.errors import DataError
 from heartviz.records import ARMS
 from tests.chest import picture
 from tests.test_audit import make_audit, make_film, two_kinds, write_list
+from tests.test_decoder import BREAKS
 
 pytest_plugins = ["tests.small_models"]
 
@@ -26,6 +29,17 @@ def write_file(path, films, refused=None, key="k"):
         for line, found in [*((film.line, film) for film in films), *(refused or {}).items()]:
             file.keep(line, found)
     return path
+
+
+def test_a_second_audit_of_the_same_name_is_refused_and_takes_nothing(tmp_path):
+    path = write_file(tmp_path / "a.part", two_kinds(4))
+    with AuditFile(path, "k", "heart_size", ("sensitivity",), {}) as first:
+        with pytest.raises(DataError, match=r"Another audit is writing to .*a\.part: wait for its end"):
+            AuditFile(path, "another", "heart_size", ("sensitivity",), {})
+        first.keep(9, "no heart")
+    with AuditFile(path, "k", "heart_size", ("sensitivity",), {}) as again:
+        assert list(again.done) == [0, 1, 2, 3]
+    assert read_audit(path).refused == {9: "no heart"}
 
 
 def test_what_was_written_is_read_again(tmp_path):
@@ -118,14 +132,14 @@ def test_a_stopped_audit_goes_on_with_the_rest_and_gives_the_same_report(tmp_pat
     labels = write_list(tmp_path, "\n".join(lines))
     analysed, stop_at = [], [3]
 
-    def analyze(source, *arguments, **options):
+    def load(decoder, path):
         if len(analysed) == stop_at[0]:
             raise KeyboardInterrupt
-        analysed.append(source.name)
-        return real(source, *arguments, **options)
+        analysed.append(path.name)
+        return real(decoder, path)
 
-    real = collect.analyze
-    monkeypatch.setattr(collect, "analyze", analyze)
+    real = collect.Decoder.load
+    monkeypatch.setattr(collect.Decoder, "load", load)
     shown = []
     monkeypatch.setattr("heartviz.audit_report.write_html", lambda audit, path: shown.append(audit))
     command = ["audit", str(tmp_path), "--labels", str(labels), "--out", str(tmp_path / "report.html")]
@@ -153,6 +167,19 @@ def test_a_stopped_audit_goes_on_with_the_rest_and_gives_the_same_report(tmp_pat
     stop_at[0] = None
     assert command_line.main(command) == 0  # another list: anew
     assert len(analysed) == 2 + 4
+
+
+def test_a_file_that_breaks_what_reads_it_is_set_aside_and_the_rest_goes_on(tmp_path, monkeypatch, models):
+    monkeypatch.setattr(collect, "Decoder", lambda: Decoder((sys.executable, "-c", BREAKS), most_wait_s=20))
+    (tmp_path / "JohnDoe.png").write_bytes(b"#die")
+    cv2.imwrite(str(tmp_path / "whole.png"), (255 * picture()).astype(np.uint8))
+    listed = [
+        collect.ListedFilm(line, tmp_path / name, "Normal") for line, name in ((2, "JohnDoe.png"), (3, "whole.png"))
+    ]
+    audit = audit_films(listed, models, "congenital")
+    assert [film.line for film in audit.films] == [3]
+    assert "broke what was reading it" in audit.refused[2]
+    assert "JohnDoe" not in audit.refused[2]
 
 
 def test_a_film_can_be_made_when_it_is_its_turn(models):

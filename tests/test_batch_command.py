@@ -89,6 +89,17 @@ def test_every_name_of_a_film_has_its_own_report_also_a_name_that_comes_later(ar
     assert files_of(Path(arguments[-1])) == ["a", "again", "b", "later"]
 
 
+def test_the_same_film_in_two_folders_has_two_reports(arguments, tmp_path):
+    arguments[-2:-2] = ["--also", "arrays"]
+    for folder in ("first", "second"):
+        (tmp_path / "films" / folder).mkdir()
+        write_film(tmp_path / "films" / folder / "film.png")
+    assert command_line.main(arguments) == 0
+    reports = Path(arguments[-1]).glob("films/*film*/report.json")
+    told = {path.parent.name[:-9]: json.loads(path.read_text(encoding="utf-8"))["file"] for path in reports}
+    assert told == {"first_film": "first/film.png", "second_film": "second/film.png"}
+
+
 def test_an_unforeseen_fault_of_an_engine_leaves_the_tables(arguments, monkeypatch):
     monkeypatch.setattr(run, "analyze_one", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from heartviz.asking import silent
 from heartviz.audit.anatomy import CommonAnatomy
 from heartviz.audit.records import HEALTHY, Audit, AuditedFilm
+from heartviz.decoder import Decoder
 from heartviz.errors import DataError, HeartvizError
 from heartviz.pipeline import analyze, explain
 from heartviz.records import ARMS, TASK_CLASSES, Radiograph, Report
@@ -86,12 +87,12 @@ def audit_films(
     `tell` is called with the share of films done. A film that is refused is kept as a reason, and the rest go on. Films
     in `done` (by line) are taken as they are; `keep` is called with the line and outcome of each other as it is made.
     """
-    audited, refused = [], {}
+    audited, refused, decoder = [], {}, Decoder()
     for place, film in enumerate(films):
         tell(place / len(films), f"Film {place + 1} of {len(films)}")
         found = done.get(film.line)
         if found is None:
-            found = _audit_or_refuse(film, models, task, methods)
+            found = _audit_or_refuse(film, models, task, methods, decoder)
             keep(film.line, found)
         if isinstance(found, AuditedFilm):
             audited.append(found)
@@ -101,12 +102,15 @@ def audit_films(
     return Audit(task, tuple(methods), tuple(audited), refused, dict(models.sha256), about)
 
 
-def _audit_or_refuse(film: ListedFilm, models: Models, task: str, methods: Sequence[str]) -> AuditedFilm | str:
+def _audit_or_refuse(
+    film: ListedFilm, models: Models, task: str, methods: Sequence[str], decoder: Decoder
+) -> AuditedFilm | str:
     """The film audited, or the reason why it can't be."""
     if isinstance(film.source, Path) and not film.source.is_file():
         return "The file is not there."
     try:
-        source = film.source() if callable(film.source) else film.source
+        source = decoder.load(film.source) if isinstance(film.source, Path) else film.source
+        source = source() if callable(source) else source
         report = analyze(source, models, task=task, target_class=film.label, method=methods[0])
         return _audit_film(film, report, models, task, methods)
     except HeartvizError as error:

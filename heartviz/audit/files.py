@@ -15,6 +15,7 @@ import heartviz
 from heartviz.audit.anatomy import GRID
 from heartviz.audit.records import Audit, AuditedFilm
 from heartviz.errors import DataError
+from heartviz.lock import lock_file
 from heartviz.records import ARMS, TASK_CLASSES
 from heartviz.words import METHOD_WORDS
 
@@ -81,19 +82,25 @@ class AuditFile:
     """An audit under way: each film is in the file as soon as it is kept, so that a later start goes on from there.
 
     `done` is line to the films that an earlier start audited, with the same key; another key starts the file anew.
-    Refused films are tried again. Raises DataError where the file that is there holds no audit.
+    Refused films are tried again. Nobody else can have the file meanwhile.
+
+    Raises DataError where the file that is there holds no audit, or another audit has it.
     """
 
     def __init__(
         self, path: Path, key: str, task: str, methods: Sequence[str], models: Mapping[str, str], about: str = ""
     ) -> None:
-        same = read_key(path) == key
-        self.done = {film.line: film for film in read_audit(path).films} if same else {}
-        self._file = path.open("r+b" if same else "wb")
-        if same:
-            self._file.truncate(path.read_bytes().rindex(b"\n") + 1)
-            self._file.seek(0, 2)
-        else:
+        self._file = path.open("a+b")
+        try:
+            if not lock_file(self._file):
+                raise DataError(f"Another audit is writing to {path}: wait for its end, or give another --out.")
+            same = read_key(path) == key
+            self.done = {film.line: film for film in read_audit(path).films} if same else {}
+        except BaseException:
+            self._file.close()
+            raise
+        self._file.truncate(path.read_bytes().rindex(b"\n") + 1 if same else 0)
+        if not same:
             self._write(
                 {_FORMAT: 1, "key": key, "task": task, "methods": list(methods), "models": dict(models), "about": about}
             )
