@@ -1,11 +1,16 @@
 """What the container is built from is there, and its requirements are those of requirements.txt, pinned and hashed."""
 
+import json
 import re
 import shlex
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests import vulnerabilities
 from tests.browser.serving import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -46,3 +51,35 @@ def test_the_container_runs_as_a_person_without_rights_and_is_asked_for_its_heal
     assert user < start
     assert "/health" in DOCKERFILE[user:start]
     assert "--require-hashes" in DOCKERFILE
+
+
+class _Index(BaseHTTPRequestHandler):
+    """An index that has a page of one version, and pages of packages whose newest version is 2."""
+
+    def do_GET(self) -> None:
+        known = [{"id": "PYSEC-1", "fixed_in": ["3"]}, {"id": "PYSEC-2", "fixed_in": [], "withdrawn": "2026"}]
+        version = "1" if self.path == "/ill/1/json" else "2"
+        there = self.path in {"/ill/1/json", "/ill/json", "/sound/json"}
+        self.send_response(200 if there else 500 if "broken" in self.path else 404)
+        self.end_headers()
+        told = {"info": {"version": version}, "vulnerabilities": [] if "sound" in self.path else known}
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_vulnerabilities_are_those_of_the_pinned_version_or_unknown():
+    assert dict(vulnerabilities.read_pins(LOCK)) == PINNED
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        index = f"http://127.0.0.1:{server.server_port}"
+        told = {
+            pin: vulnerabilities.find_vulnerabilities(*pin, index)
+            for pin in (("ill", "1"), ("ill", "2"), ("ill", "0"), ("sound", "2"), ("sound", "1"), ("unheard-of", "1"))
+        }
+        with pytest.raises(OSError, match="500"):
+            vulnerabilities.find_vulnerabilities("broken", "1", index)
+        server.shutdown()
+    mended = ["PYSEC-1 (mended in 3)"]
+    assert list(told.values()) == [mended, mended, None, [], None, None]
