@@ -22,7 +22,8 @@ COPY weights weights
 
 USER heartviz
 # Weights only from the image, so that nothing is fetched; the host and port inside the container.
-ENV HEARTVIZ_WEIGHTS=local GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860
+ENV HEARTVIZ_WEIGHTS=local GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 \
+    MPLCONFIGDIR=/tmp/matplotlib
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=10s --start-period=180s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:7860/health', timeout=8)"]

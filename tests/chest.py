@@ -1,5 +1,8 @@
 """One drawn chest for tests: H != W, odd sizes, the heart off centre, so that a swap or a flip fails."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 
 SIZE = (301, 257)
@@ -25,3 +28,10 @@ def picture() -> np.ndarray:
     gray[lungs] = 0.2 + stripes[lungs]
     gray[HEART] = 0.85
     return gray
+
+
+def write_film(path: Path, brightness: float = 1.0) -> Path:
+    """The path, with the drawn chest there as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", np.round(255 * brightness * picture()).astype(np.uint8))[1].tobytes())
+    return path

@@ -14,8 +14,8 @@ from heartviz import pipeline
 from heartviz.batch import Outcome, run
 from heartviz.batch.ledger import Ledger
 from heartviz.errors import DataError, GateError
+from tests.chest import write_film
 from tests.full_disk import full_disk
-from tests.test_batch import write_film
 
 pytest_plugins = ["tests.small_models"]
 
