@@ -50,11 +50,16 @@ def main() -> None:
         raise SystemExit(f"heartviz can't start: {error}") from error
     doors = open_doors(demo, engine.version, options.forget_after)
     try:
-        demo.launch(server_name=options.host, server_port=options.port, app_kwargs=doors, **LAUNCH_OPTIONS)
+        demo.launch(
+            server_name=options.host, server_port=options.port, app_kwargs=doors,
+            quiet=True, prevent_thread_lock=True, **LAUNCH_OPTIONS,
+        )  # fmt: skip
     except OSError as error:
         raise SystemExit(
             f"heartviz can't listen on {options.host}, port {options.port}: it may be taken. Give another with --port."
         ) from error
+    print(f"heartviz is open at {demo.local_url}. Ctrl+C ends it.", flush=True)
+    demo.block_thread()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from heartviz.batch_command import add_also, add_batch, add_question
+from heartviz.batch_command import add_also, add_batch, add_question, tell_unwritable
 from heartviz.errors import GateError, HeartvizError
 from heartviz.gate import OFFERED
 from heartviz.phantom import KINDS, VIEWS
@@ -93,8 +93,7 @@ def _phantom(options: argparse.Namespace) -> int:
         with tqdm(total=order.count, unit="film") as bar:
             table = write_films(order, options.processes, lambda done: bar.update(done - bar.n))
     except OSError as error:
-        print(f"heartviz: {options.out} can't be written ({error.strerror}): give another --out.", file=sys.stderr)
-        return 2
+        return tell_unwritable(options.out, error)
     except KeyboardInterrupt:
         print("Stopped: the films that are done have no table. Remove them, or draw again.", file=sys.stderr)
         return 130
@@ -109,13 +108,17 @@ def _analyze(options: argparse.Namespace) -> int:
     from heartviz.take_home import list_file_names, make_files
     from heartviz.weights import load_models
 
-    models = load_models(options.weights)
     if options.out.exists() and not options.out.is_dir():
         print(f"heartviz: {options.out} is a file; --out needs a folder.", file=sys.stderr)
         return 2
-    decoder, refused = Decoder(), 0
-    for path, stem in zip(options.files, _folder_names(options.files), strict=True):
-        folder = options.out / stem
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return tell_unwritable(options.out, error)
+    models, decoder, refused = load_models(options.weights), Decoder(), 0
+
+    def analyze_file(path: Path, folder: Path) -> str:
+        """Why the film is refused; empty where it was analysed."""
         clear_report(folder, list_file_names())
         try:
             report = analyze(
@@ -127,15 +130,24 @@ def _analyze(options: argparse.Namespace) -> int:
                 method=options.method,
                 correct=options.correct,
             )
-            write_report(report, path.name, folder, make_files(report, options.also, options.title))
-            print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
+            files = make_files(report, options.also, options.title)
         except Exception as error:
             reason = str(error) if isinstance(error, HeartvizError) else UNFORESEEN.format(type(error).__name__)
-            refused += 1
-            clear_report(folder, list_file_names())
             write_json(refusal_to_dict(error, reason, path.name), folder)
             if isinstance(error, GateError) and error.offer:
                 reason += f" Here: --correct {error.offer}, or --correct {OFFERED} for all such films."
+            return reason
+        write_report(report, path.name, folder, files)
+        print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
+        return ""
+
+    for path, stem in zip(options.files, _folder_names(options.files), strict=True):
+        try:
+            reason = analyze_file(path, options.out / stem)
+        except OSError as error:
+            return tell_unwritable(options.out / stem, error)
+        if reason:
+            refused += 1
             print(f"{path.name}: not accepted: {reason}", file=sys.stderr)
     print(f"{len(options.files) - refused} of {len(options.files)} films analysed.")
     return 1 if refused else 0

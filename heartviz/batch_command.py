@@ -102,11 +102,14 @@ def run_command(options: argparse.Namespace) -> int:
         print(STOPPED, file=sys.stderr)
         return 130
     except OSError as error:
-        reason = error.strerror or error
-        print(
-            f"heartviz: {options.out} can't be written ({reason}): make room, or give another --out.", file=sys.stderr
-        )
-        return 2
+        return tell_unwritable(options.out, error)
+
+
+def tell_unwritable(out: Path, error: OSError) -> int:
+    """The exit status when the folder can't be written to, after the reason was told."""
+    reason = error.strerror or error
+    print(f"heartviz: {out} can't be written ({reason}): make room, or give another --out.", file=sys.stderr)
+    return 2
 
 
 def _run(out: Path, names: list[str], outcomes: dict, running: Iterable, models: Mapping[str, str]) -> int:

@@ -17,6 +17,7 @@ from heartviz.pipeline import add_controls, analyze, explain
 from heartviz.preprocess import stretch_contrast, thorax_frame, to_model_input
 from heartviz.records import ARMS, TASK_CLASSES
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
+from tests.full_disk import full_disk
 
 pytest_plugins = ["tests.small_models"]
 
@@ -181,6 +182,18 @@ def test_command_line_tells_files_of_one_name_apart(models, monkeypatch, tmp_pat
         cv2.imwrite(str(paths[-1]), (picture() * 255).astype(np.uint8))
     assert main(["analyze", *map(str, paths), "--out", str(tmp_path / "out")]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film", "film_2"]
+
+
+def test_command_line_says_what_it_can_not_write(models, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("heartviz.weights.load_models", lambda where=None: models)
+    path = tmp_path / "film.png"
+    cv2.imwrite(str(path), (picture() * 255).astype(np.uint8))
+    assert main(["analyze", str(path), "--out", str(path / "out")]) == 2
+    assert "Not a directory): make room, or give another --out" in capsys.readouterr().err
+    with full_disk(2000):
+        assert main(["analyze", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert f"heartviz: {tmp_path / 'out' / 'film'} can't be written (File too large)" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "film" / "report.json").exists()
 
 
 def test_command_line_without_weights_stops(monkeypatch, tmp_path, capsys):

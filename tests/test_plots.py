@@ -63,8 +63,11 @@ def test_the_outlines_laid_over_the_film_are_the_outlined_film_without_widths(re
     film, over = plots.plot_film(report.radiograph.pixels).astype(float), plots.plot_outlines(report).astype(float)
     alpha = over[..., 3:] / 255
     laid = over[..., :3] * alpha + film * (1 - alpha)
+    off = np.abs(laid - plots.plot_overlay(report)).max(axis=2)
     # The viewer draws the widths by itself, so that they can be moved.
-    off = np.abs(laid - plots.plot_found(report.radiograph.pixels, report.segmentation)).max(axis=2)
+    rows, scale = np.arange(off.shape[0]), off.shape[0] / report.radiograph.pixels.shape[0]
+    for row in (report.cardiothoracic.heart_row, report.cardiothoracic.thorax_row):
+        off[np.abs(rows - row * scale) < 16 * scale] = 0
     # Each of up to four soft strokes over one another (rim, line, rim, line) rounds to whole gray values.
     assert off.max() <= 8
     assert (off > 2).mean() < 0.005

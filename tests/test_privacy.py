@@ -23,8 +23,8 @@ from heartviz.ui import doors
 from tests.marked_films import NAME_MARKER, TAG_MARKER, make_marked_films
 
 GONE_WITHIN_S = 120
-# What Gradio prints when it starts; every other line is JSON.
-SAID_AT_START = ("* Running on local URL", "* To create a public link", "🔨 Launching MCP", "* Streamable HTTP URL")
+# What is said at the start; every other line is JSON.
+SAID_AT_START = ("heartviz is open at http://", "🔨 Launching MCP", "* Streamable HTTP URL")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ class Page:
         event = next(
             event
             for event in self._config["dependencies"]
-            if any(components.get(at, {}).get("elem_id") == "hv-upload" for at, _ in event["targets"])
+            if any(components.get(at, {}).get("elem_id") == "hv-upload" for at in event["inputs"])
         )
         values = [None, None, "congenital", "picture_seen"]
         question = {"data": [film, *values[1:]], "fn_index": event["id"], "session_hash": self._session}
@@ -189,6 +189,7 @@ def assert_no_marker(folder: Path) -> None:
             assert marker.encode() not in content, path.name
     said = (folder / "server.log").read_text(encoding="utf-8").splitlines()
     lines = [json.loads(line) for line in said if line and not line.startswith(SAID_AT_START)]
+    assert not any("public link" in line for line in said)
     assert {"upload", "load"} <= {line["event"] for line in lines}
 
 

@@ -70,6 +70,22 @@ def test_images_tell_their_numbers_to_those_who_do_not_see_them(compute, report)
     assert "%" in view["map_plain"]["alt_text"]
 
 
+def test_a_film_that_waits_has_nothing_of_the_one_before_beside_it(compute, report):
+    shelf = Shelf()
+    held = shelf.keep(report)
+    view = analyze.take_film(held)
+    assert "Waiting" in view["status"]
+    assert not {"held", "upload"} & set(view)  # The state is the next question's to change, the upload its to read.
+    assert is_cleared(view | {"held": None})
+    # What was asked about the one before may be answered meanwhile.
+    choice = maps.MapChoice("congenital", "ASD", "film")
+    assert analyze.explain_again(compute.engine(), shelf, held, choice) == {}
+    assert maps.add_controls(compute.engine(), shelf, held, True, told) == {}
+    after = run(compute, lambda: report.radiograph, held=held)[-1]
+    assert after["results"]["visible"] is True
+    assert analyze.explain_again(compute.engine(), shelf, after["held"], choice)["results"]["visible"] is True
+
+
 def test_an_error_in_words_reaches_the_banner_and_leaves_no_panel(compute):
     sentence = "Image is 90 x 640 px; the shorter side must be at least 128. Upload the full-size <film>."
     view = run(compute, raiser(RadiographError(sentence)))[-1]
@@ -103,6 +119,7 @@ def test_a_refusal_shows_what_was_seen_and_which_check_failed(compute, report):
     assert "It is &lt;upside&gt; down." in view["checks"]
     assert view["refused_film"]["visible"] is True
     assert view["refused_film"]["value"].shape[2] == 3
+    assert "need not be right" in view["refused_says"]
     assert view["offer"]["visible"] is False
 
 
@@ -347,8 +364,8 @@ def test_all_model_events_wait_in_one_queue(demo):
     assert {fn.concurrency_limit for fn in asked} == {1}
     # The Audit page asks no model: it opens, and shows each model's outliers. Three files to take home, two of a batch.
     # A third endpoint names the models. A batch has a queue of its own, so that it holds up nobody's film for longer
-    # than one of its own; and a stop. Lines that are moved.
-    assert len(events) - len(asked) == (1 + 3) + (3 + 2) + (1 + 1) + 1 + 1
+    # than one of its own; and a stop. Lines that are moved. Each of the 18 first clears the page, and says a failure.
+    assert len(events) - len(asked) == (1 + 3) + (3 + 2) + (1 + 1) + 1 + 1 + 2 * 18
     assert {fn.concurrency_limit for fn in events if fn.concurrency_id in ("batch", "files")} == {1}
 
 

@@ -2,6 +2,7 @@
 
 from heartviz.records import GateCheck, GateLimits, Segmentation
 
+_OR_NONE = ", or it is none, or a small child's, from which no model has learnt"
 ADVICE = "Use a frontal film of the whole chest, upright, bone bright and air dark."
 
 
@@ -25,7 +26,7 @@ def check_chest(found: Segmentation, limits: GateLimits) -> GateCheck:
 def check_frontal(found: Segmentation, limits: GateLimits) -> GateCheck:
     """Refuses what the head for lateral films calls one."""
     if limits.refuses("lateral_prob", found.lateral_prob):
-        seen = "it looks like one taken from the side" + (", or it is none" if found.chest_distance > 1 else "")
+        seen = "it looks like one taken from the side" + (_OR_NONE if found.chest_distance > 1 else "")
         words = f"This does not look like a frontal chest film: {seen}. {ADVICE}"
         return GateCheck("frontal", "refused", words)
     return GateCheck("frontal", "passed", "It was taken from the front or the back.")

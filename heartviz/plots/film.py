@@ -35,17 +35,25 @@ def plot_outlines(report: Report) -> RGBA:
 
 
 def plot_found(pixels: FloatImage, segmentation: Segmentation | None) -> RGB:
-    """A refused film with what was taken for heart and lungs outlined and named, where anything was."""
-    return plot_film(pixels) if segmentation is None else _plot_outlined(pixels, segmentation, None)
+    """A refused film with what was taken for heart and lungs outlined and named so, where anything was."""
+    if segmentation is None:
+        return plot_film(pixels)
+    # Whose left is which is not known of a film that may be turned.
+    return _plot_outlined(pixels, segmentation, None, ("Lung?", "Lung?", "Heart?"))
 
 
-def _plot_outlined(pixels: FloatImage, segmentation: Segmentation, cardiothoracic: CardiothoracicRatio | None) -> RGB:
+def _plot_outlined(
+    pixels: FloatImage,
+    segmentation: Segmentation,
+    cardiothoracic: CardiothoracicRatio | None,
+    names: tuple[str, str, str] = ("Patient's right lung", "Patient's left lung", "Heart"),
+) -> RGB:
     size = display_size(pixels.shape)
     picture, scale = paint_gray(pixels, size), size[0] / pixels.shape[0]
     outlines = (
-        ("Patient's right lung", segmentation.right_lung_mask, RIGHT_LUNG_COLOUR),
-        ("Patient's left lung", segmentation.left_lung_mask, LEFT_LUNG_COLOUR),
-        ("Heart", segmentation.heart_mask, HEART_COLOUR),
+        (names[0], segmentation.right_lung_mask, RIGHT_LUNG_COLOUR),
+        (names[1], segmentation.left_lung_mask, LEFT_LUNG_COLOUR),
+        (names[2], segmentation.heart_mask, HEART_COLOUR),
     )
     for _, mask, colour in outlines:
         draw_outline(picture, mask, colour)

@@ -33,6 +33,15 @@ View = dict[str, Any]
 Shown = Iterator[dict[Any, Any]]
 
 
+def take_film(held: HeldReport | None) -> View:
+    """The page while a film waits for its turn: nothing of the one before, of which no late answer is shown either."""
+    if held is not None:
+        held.left = True
+    view = clear_page(panels.working("Waiting for the models"))
+    del view["held"], view["upload"]
+    return view
+
+
 def analyze_film(
     engine: Engine,
     shelf: Shelf,
@@ -59,11 +68,20 @@ def explain_again(
     choice: maps.MapChoice,
     progress: Progress = lambda done, words: None,
 ) -> View:
-    """The page with other maps of the film it holds, or a cleared page with the reason why there are none."""
+    """The page with other maps of the film it holds, or a cleared page with the reason why there are none.
+
+    What was chosen is left as it is, which may be another choice by now; nothing changes where another film waits.
+    """
     report, reason = maps.explain_held(engine, shelf, held, choice, progress)
+    if held is not None and held.left:
+        return {}
     if report is None:
         return clear_page(panels.error_banner(reason))
-    return {**show_report(engine, report, choice.task), "held": held}
+    view = {**show_report(engine, report, choice.task), "held": held}
+    del view["method"]
+    if report.explanation.target_class == choice.target_class:
+        del view["target_class"]
+    return view
 
 
 def clear_page(status: str) -> View:
@@ -166,6 +184,12 @@ def _wire(
         for view in analyze_film(engine, shelf, held, load, *chosen, lambda done, words: progress(done, desc=words)):
             yield by_component(view)
 
+    def on_taken(held: HeldReport | None) -> dict[Any, Any]:
+        return by_component(take_film(held))
+
+    def on_turned_away() -> tuple[str, None]:
+        return panels.error_banner("The message above says why. Try again.", "It was not taken."), None
+
     def on_upload(
         path: str,
         held: HeldReport | None,
@@ -234,11 +258,20 @@ def _wire(
     # A second film dropped while the first is being analysed waits its turn, so that the page ends with the last one.
     new_film = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "multiple", "show_progress_on": parts["status"]}
     choices = [task, parts["gradient_for"]]
-    starts = [parts["upload"].upload(on_upload, [parts["upload"], parts["held"], *choices], **new_film)]
-    starts.append(parts["offer"].click(on_offer, [parts["held"], *choices], **new_film))
+
+    def start(listen: Callable[..., Any], on_new: Callable[..., Shown], inputs: list[Any]) -> Any:
+        # The film before goes from the page at once, not when the models are free.
+        taken = listen(on_taken, parts["held"], outputs, queue=False, trigger_mode="multiple", **quiet)
+        started = taken.then(on_new, inputs, **new_film)
+        started.failure(on_turned_away, None, [parts["status"], parts["upload"]], queue=False, **quiet)
+        return started
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    film_and_choices = [parts["held"], *choices]
+    starts = [start(parts["upload"].upload, on_upload, [parts["upload"], *film_and_choices])]
+    starts.append(start(parts["offer"].click, on_offer, film_and_choices))
     for example, (thumbnail, button) in zip(EXAMPLES, clickable, strict=True):
-        starts.append(button.click(on_example(example), [parts["held"], *choices], **new_film))
-        starts.append(thumbnail.select(on_example(example), [parts["held"], *choices], **new_film))
+        starts += [start(listen, on_example(example), film_and_choices) for listen in (button.click, thumbnail.select)]
     other_map = {**MODEL_QUEUE, "outputs": outputs, "trigger_mode": "always_last"}
     pictures = [parts[f"map_{arm}"] for arm in ARMS]
     inputs = [parts["held"], task, parts["target_class"], parts["gradient_for"], parts["method"]]
@@ -247,8 +280,8 @@ def _wire(
         others.append(chooser.input(on_maps, inputs, show_progress_on=pictures, **other_map))
     controls = [parts[name] for name in maps.CONTROLS]
     control_inputs = [parts["held"], parts["with_controls"]]
-    for start in starts:
-        start.then(None, js=_SCROLL_TO_RESULTS, api_visibility="private")
+    for started in starts:
+        started.then(None, js=_SCROLL_TO_RESULTS, api_visibility="private")
     for event in (*starts, *others):
         event.then(on_controls, control_inputs, show_progress_on=controls, **other_map)
     parts["with_controls"].input(on_controls, control_inputs, show_progress_on=controls, **other_map)

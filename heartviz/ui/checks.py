@@ -15,6 +15,9 @@ from heartviz.ui.pictures import add_image
 
 SIGNS = {"passed": "\u2713", "warned": "!", "refused": "\u2715", "unknown": "?", "not reached": "\u2013"}
 WAS_TOLD = {"passed": "passed", "warned": "with a warning", "unknown": "not known"}
+REFUSED_SAYS = (
+    "The refused film, with what was taken for heart and lungs: it need not be right, and nothing is measured."
+)
 
 View = dict[str, Any]
 
@@ -26,14 +29,15 @@ def add_check_list(parts: dict[str, Any]) -> None:
 
 
 def add_refused_film(parts: dict[str, Any]) -> None:
-    """The picture of a refused film."""
+    """The picture of a refused film, and what it shows."""
     parts["refused_film"] = add_image(visible=False)
+    parts["refused_says"] = gr.HTML("")
 
 
 def clear_checks() -> View:
     """No check, no refused film, nothing offered."""
     hidden = gr.update(visible=False)
-    return {"checks": "", "offer": hidden, "refused_film": gr.update(value=None, visible=False)}
+    return {"checks": "", "offer": hidden, "refused_film": gr.update(value=None, visible=False), "refused_says": ""}
 
 
 def show_checks(report: Report) -> View:
@@ -50,12 +54,14 @@ def show_refusal(error: Exception, shelf: Shelf) -> View:
         return {**clear_checks(), "checks": check_list(judge_unreadable(str(error)))}
     if not isinstance(error, GateError) or error.radiograph is None:
         return clear_checks()
-    picture = plots.plot_found(error.radiograph.pixels, error.segmentation)
+    found = error.segmentation
+    picture = plots.plot_found(error.radiograph.pixels, found)
     alt_text = f"The refused film, with what was taken for heart and lungs outlined. {error}"
     return {
         "checks": check_list(error.checks),
         "offer": _offer_button(error.offer),
         "refused_film": gr.update(value=picture, visible=True, alt_text=alt_text),
+        "refused_says": f'<p class="hv-caption">{REFUSED_SAYS}</p>' if found is not None else "",
         "held": shelf.keep(Refused(error.radiograph, error.offer)) if error.offer else None,
         "empty": gr.update(visible=False),
     }

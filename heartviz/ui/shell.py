@@ -68,6 +68,10 @@ _COLOURS = {
     "checkbox_label_text_color_selected": "#e4ecf1",
     "code_background_fill": "#1e2931",
     "link_text_color": "#7fd8ff",
+    "table_even_background_fill": "#151c22",
+    "table_odd_background_fill": "#1a242b",
+    "table_border_color": "#2a363f",
+    "table_row_focus": "#17343a",
 }
 
 
