@@ -37,7 +37,7 @@ COMPOSED = {
 OF_GRADIO = {
     *("More tabs", "Click to upload or drop files", "File upload", "Empty value"),
     *("Pan", "undo", "Redo", "Clear canvas", "Brush", "Erase", "Color", "Brush Size"),
-    *("number input for {}", "range slider for {}", "Reset to default value"),
+    *("number input for {}", "range slider for {}", "Reset to default value", "queue: {}"),
 }
 
 
