@@ -41,9 +41,12 @@ def test_a_change_shows_its_numbers_beside_the_promise(page, film):
 
 def paint(page, first: float, last: float, row: float = 0.6) -> None:
     """A stroke from left to right, in shares of the film's width and height."""
-    canvas = page.locator(".hv-paint canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    canvas, box, before = page.locator(".hv-paint canvas"), None, {}
+    while box != before:  # what stands above the editor comes a moment after an edit, and moves it
+        canvas.scroll_into_view_if_needed()
+        before = canvas.bounding_box()
+        page.wait_for_timeout(1000)
+        box = canvas.bounding_box()
     page.mouse.move(box["x"] + first * box["width"], box["y"] + row * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + last * box["width"], box["y"] + row * box["height"], steps=12)
@@ -70,7 +73,7 @@ def test_a_painted_heart_is_applied_and_taken_back_and_nothing_is_uploaded(page,
     asked, lying = [], sorted(uploads.rglob("*"))
     page.on("request", lambda made: asked.append(made.url))
     page.get_by_role("tab", name="Experiment").click()
-    page.get_by_test_id("outcome").wait_for()  # nothing above the editor grows any more
+    page.get_by_test_id("outcome").wait_for()
 
     paint(page, 0.1, 0.5)
     page.set_viewport_size({"width": 390, "height": 900})  # what is painted stays where it is on the film
