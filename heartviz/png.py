@@ -15,6 +15,16 @@ HEADER_AT, FIRST_CHUNK = 8, 8
 MOST_CHUNKS = 100_000
 
 
+def read_header(payload: bytes) -> tuple[int, int, int, int]:
+    """Width and height in px, bit depth and colour type; raises RadiographError for a PNG without a header.
+
+    Source: PNG third edition, 11.2.1.
+    """
+    if payload[HEADER_AT + 4 : HEADER_AT + 8] != b"IHDR" or len(payload) < HEADER_AT + 25:
+        raise RadiographError("The PNG does not begin with its header. Export or download it again.")
+    return struct.unpack_from(">IIBB", payload, HEADER_AT + 8)
+
+
 def check_rows(payload: bytes) -> None:
     """None; raises RadiographError for a PNG whose rows unpack to more than twice the picture, or without a header.
 
@@ -22,9 +32,7 @@ def check_rows(payload: bytes) -> None:
 
     Twice, for an interlaced picture has more rows. Source: PNG third edition, 5.3, 8 and 10.
     """
-    if payload[HEADER_AT + 4 : HEADER_AT + 8] != b"IHDR" or len(payload) < HEADER_AT + 25:
-        raise RadiographError("The PNG does not begin with its header. Export or download it again.")
-    width, height, depth, colour = struct.unpack_from(">IIBB", payload, HEADER_AT + 8)
+    width, height, depth, colour = read_header(payload)
     most = 2 * height * (2 + width * CHANNELS.get(colour, 4) * depth // 8)
     unpacker, position, chunks = zlib.decompressobj(), FIRST_CHUNK, 0
     try:

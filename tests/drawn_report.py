@@ -253,13 +253,15 @@ class FakeCompute:
         """The same report with this heart and its ratio; VGG+Mask's answer turns to TOF."""
         if not heart_mask.any():
             raise SegmentationError("The edited heart is empty. Draw a heart, or go back to the one that was found.")
-        task = report.explanation.task
+        task, measured, (first, last) = report.explanation.task, report.cardiothoracic, columns_of(heart_mask)
         answers = dict(report.predictions[task])
         answers["mask"] = replace(answers["mask"], label="TOF")
         return replace(
             report,
             segmentation=replace(report.segmentation, heart_mask=heart_mask),
-            cardiothoracic=replace(report.cardiothoracic, heart_cols=columns_of(heart_mask)),
+            cardiothoracic=replace(
+                measured, ratio=(last - first + 1) / measured.thorax_width_px, heart_cols=(first, last)
+            ),
             predictions={**report.predictions, task: answers},
         )
 

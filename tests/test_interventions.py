@@ -183,10 +183,9 @@ def test_strokes_add_in_turquoise_and_take_away_in_red():
     layer[2:4, 4:8] = (64, 224, 208, 255)
     layer[10:12, 4:8] = (255, 90, 90, 255)
     layer[15:17, 4:8] = (64, 224, 208, 60)  # hardly there
-    added, removed = change.read_strokes([layer], (40, 60))
+    added, removed = change.read_strokes(layer, (40, 60))
     expected = np.zeros((40, 60), bool)
     expected[4:8, 8:16] = True
     np.testing.assert_array_equal(added, expected)
     assert removed.sum() == 4 * 8
     assert removed[20:24, 8:16].all()
-    assert not any(mask.any() for mask in change.read_strokes([], (40, 60)))

@@ -36,7 +36,6 @@ COMPOSED = {
 # What Gradio's own elements say in English to a Chinese browser, too.
 OF_GRADIO = {
     *("More tabs", "Click to upload or drop files", "File upload", "Empty value"),
-    *("Pan", "undo", "Redo", "Clear canvas", "Brush", "Erase", "Color", "Brush Size"),
     *("number input for {}", "range slider for {}", "Reset to default value", "queue: {}"),
 }
 

@@ -116,7 +116,8 @@ def test_the_maps_follow_the_chosen_class_and_leave_no_film_behind(report):
 def test_every_script_runs_when_the_page_opens():
     script = LAUNCH_OPTIONS["js"]
     assert script.startswith("() => {")
-    assert script.count(")();\n") == 4
+    assert script.count(")();\n") == 5
     assert "hv-waiting" in script
     assert ".hv-viewer" in script
     assert ".hv-line" in script
+    assert ".hv-paint" in script

@@ -4,8 +4,6 @@ Pictures are float32 (H, W) in 0..1, masks bool (H, W) of the same frame; each f
 model then answers is compared with what its map promised.
 """
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -156,18 +154,14 @@ def move_mask(mask: Mask, rows: int, cols: int) -> Mask:
     return moved.astype(bool)
 
 
-def read_strokes(layers: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> tuple[Mask, Mask]:
-    """What was painted to add to a mask and to take from it, bool of `size` (H, W), from layers RGBA of any size.
+def read_strokes(painted: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Mask, Mask]:
+    """What was painted to add to a mask and to take from it, bool of `size` (H, W), from an RGBA picture of any size.
 
     Strokes more red than green take away; strokes less than half opaque do not count.
     """
-    added, removed = np.zeros(size, bool), np.zeros(size, bool)
-    for layer in layers:
-        full = cv2.resize(np.asarray(layer, np.uint8), dsize=size[::-1], interpolation=cv2.INTER_NEAREST)
-        opaque, is_red = full[..., 3] > 127, full[..., 0] > full[..., 1]
-        added |= opaque & ~is_red
-        removed |= opaque & is_red
-    return added, removed
+    full = cv2.resize(painted, dsize=size[::-1], interpolation=cv2.INTER_NEAREST)
+    opaque, is_red = full[..., 3] > 127, full[..., 0] > full[..., 1]
+    return opaque & ~is_red, opaque & is_red
 
 
 def blend(picture: Picture, changed: Picture, mask: Mask) -> Picture:

@@ -32,9 +32,9 @@ _LIMITS = """
 
 Everything runs on the computer that serves this page. An uploaded file is deleted as soon as it is read. The result
 is held in memory for at most 15 minutes after its last use, and goes a minute after this page has closed. The
-pictures shown are never files on the server; what you paint in the editor lies there for as long. Nothing is sent
-elsewhere: no analytics, no run history, no fonts or scripts from other servers. What a DICOM header or another tag
-says is never shown, logged or kept. Writing in the picture itself is warned of where it can be seen, not removed.
+pictures shown, and what you paint on them, are never files on the server. Nothing is sent elsewhere: no analytics, no
+run history, no fonts or scripts from other servers. What a DICOM header or another tag says is never shown, logged or
+kept. Writing in the picture itself is warned of where it can be seen, not removed.
 
 ## Licences
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heartviz import plots
+from heartviz.errors import QuestionError
 from heartviz.interventions.regions import grow_mask, move_mask, read_strokes
 from heartviz.records import ARMS, TASK_CLASSES, Report
-from heartviz.ui import panels
+from heartviz.ui import paint, panels
 from heartviz.ui.engine import Engine
 from heartviz.ui.faults import words_of
 from heartviz.ui.held import HeldReport
@@ -23,7 +24,6 @@ from heartviz.ui.words import TASK_NAMES
 from heartviz.words import describe_edit
 
 Mask = NDArray[np.bool_]
-ADD_COLOUR, REMOVE_COLOUR = "#40e0d0", "#ff5a5a"
 STEP_RATIO = 0.01  # of the film's shorter side, a press
 STEPS: dict[str, Callable[[Mask, int], Mask]] = {
     "Grow": grow_mask,
@@ -44,7 +44,7 @@ _HOW = (
 class EditPanel:
     """What the page needs of the panel: how to open it for a film, and the events that change the heart."""
 
-    open: Callable[[HeldReport | None], tuple[Any, str]]
+    open: Callable[[HeldReport | None], tuple[str, str]]
     outputs: list[Any]
     events: list[Any]
 
@@ -61,6 +61,14 @@ def edit_heart(engine: Engine, session: Session, held: HeldReport | None, change
         return panels.error_banner(words_of(error), "The heart was left as it was.")
     session.shelf.keep_edited(edited, held)
     return words_of_edit(found, edited)
+
+
+def apply_strokes(mask: Mask, strokes: str | None) -> Mask:
+    """The mask with what was painted, a `data:` address; raises QuestionError where it is nothing or can't be read."""
+    added, removed = read_strokes(paint.read_painted(strokes), mask.shape)
+    if not (added | removed).any():
+        raise QuestionError("Nothing is painted. Paint on the film, then apply it.")
+    return (mask | added) & ~removed
 
 
 def words_of_edit(found: Report, edited: Report) -> str:
@@ -95,51 +103,45 @@ def add_edit_panel(engine: Engine, session: Session) -> EditPanel:
         gr.HTML(f'<h2>4. Edit the heart</h2><p class="hv-caption">{_HOW}</p>')
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
-                editor = gr.ImageEditor(
-                    type="numpy", format="png", sources=(), transforms=(), layers=False, height=620,
-                    show_label=False, buttons=[], elem_id="hv-editor",
-                    brush=gr.Brush(18, [ADD_COLOUR, REMOVE_COLOUR], ADD_COLOUR, "fixed"), eraser=gr.Eraser(18),
-                )  # fmt: skip
+                surface, painted = gr.HTML(), gr.Textbox(visible=False)
             with gr.Column(scale=2, min_width=280):
+                gr.HTML(paint.draw_brushes())
                 apply = gr.Button("Apply what I painted", variant="primary")
                 with gr.Row(elem_classes="hv-steps"):
                     steps = {name: gr.Button(name, size="sm", min_width=80) for name in STEPS}
                 reset = gr.Button("Back to the heart that was found")
                 words = gr.HTML()
 
-    def canvas(held: HeldReport | None) -> Any:
+    def canvas(held: HeldReport | None) -> str:
         report = None if held is None else held.edited or held.report
-        if report is None:
-            return None
-        return {"background": plots.plot_overlay(report), "layers": [], "composite": None}
+        return "" if report is None else paint.draw_surface(report)
 
-    def on_open(held: HeldReport | None) -> tuple[Any, str]:
+    def on_open(held: HeldReport | None) -> tuple[str, str]:
         known = held is not None and held.report is not None and held.edited is not None
         return canvas(held), words_of_edit(held.report, held.edited) if known else ""
 
-    def on_paint(held: HeldReport | None, painted: dict[str, Any] | None) -> tuple[Any, str]:
-        def change(mask: Mask) -> Mask:
-            added, removed = read_strokes((painted or {}).get("layers") or (), mask.shape)
-            return (mask | added) & ~removed
-
-        said = edit_heart(engine, session, held, change)
+    def on_paint(held: HeldReport | None, strokes: str | None) -> tuple[str, str]:
+        said = edit_heart(engine, session, held, partial(apply_strokes, strokes=strokes))
         return canvas(held), said
 
-    def on_step(name: str, held: HeldReport | None) -> tuple[Any, str]:
+    def on_step(name: str, held: HeldReport | None) -> tuple[str, str]:
         def change(mask: Mask) -> Mask:
             return STEPS[name](mask, max(1, round(STEP_RATIO * min(mask.shape))))
 
         said = edit_heart(engine, session, held, change)
         return canvas(held), said
 
-    def on_reset(held: HeldReport | None) -> tuple[Any, str]:
+    def on_reset(held: HeldReport | None) -> tuple[str, str]:
         if held is not None:
             session.shelf.keep_edited(None, held)
         return canvas(held), ""
 
-    outputs = [editor, words]
+    outputs = [surface, words]
     queue = {**MODEL_QUEUE, "outputs": outputs, "show_progress_on": [words]}
-    events = [apply.click(on_paint, [session.held, editor], **queue), reset.click(on_reset, [session.held], **queue)]
+    events = [
+        apply.click(on_paint, [session.held, painted], js=paint.SEND, **queue),
+        reset.click(on_reset, [session.held], **queue),
+    ]
     for name, button in steps.items():
         events.append(button.click(partial(on_step, name), [session.held], **queue))
     return EditPanel(on_open, outputs, events)

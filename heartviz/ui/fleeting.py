@@ -8,6 +8,8 @@ import numpy as np
 from gradio.data_classes import ImageData
 from PIL import Image
 
+ADDRESS_START = "data:image/png;base64,"
+
 
 class FleetingImage(gr.Image):
     """An image whose picture travels inside the answer: it is never a file on the server, nor at any address."""
@@ -23,4 +25,4 @@ def png_address(picture: np.ndarray) -> str:
     """The picture, uint8 (H, W) or RGB, as a `data:` address of a PNG that holds nothing but pixels."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG", compress_level=4)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return ADDRESS_START + base64.b64encode(stream.getvalue()).decode()

@@ -98,7 +98,7 @@ LAUNCH_OPTIONS = MappingProxyType(
     {
         "theme": build_theme(),
         "css_paths": [Path(__file__).with_name("style.css")],
-        "js": _join_scripts("waiting.js", "viewer.js", "lines.js", "language.js"),
+        "js": _join_scripts("waiting.js", "viewer.js", "lines.js", "paint.js", "language.js"),
         "i18n": make_i18n(),
         "share": False,
         "run_history": False,
