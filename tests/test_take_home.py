@@ -13,6 +13,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from fpdf import FPDF
 from PIL import Image
 
 from heartviz.records import ARMS, Radiograph
@@ -87,6 +88,27 @@ def test_a_pdf_says_the_same_in_two_or_more_pages(paper):
     # Eight pictures; VGG+Mask's drawn map is the hardened model's too, and stands in the file once.
     assert content.count(b"/Subtype /Image") == 7
     assert len(re.findall(rb"/FontFile2 \d+ 0 R", content)) == 2, "the fonts are inside"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Page and words of each text that is drawn into a PDF after this."""
+    texts = []
+    monkeypatch.setattr(FPDF, "normalize_text", lambda sheet, text: texts.append((sheet.page, text)) or text)
+    return texts
+
+
+def test_what_the_pdf_cannot_draw_is_shown_as_such_and_said_once(report, drawn, caplog):
+    made = make_pdf(write_paper(report, 'Müller <b>test</b> \u5fc3\u810f & "q"'))
+    assert (1, 'Müller <b>test</b> \ufffd\ufffd & "q"') in drawn
+    assert [page for page, text in drawn if "can't be drawn in this PDF" in text] == [1]
+    assert caplog.messages == [], "fpdf2 warns of what a font has not"
+    assert made.startswith(b"%PDF-")
+
+
+def test_a_pdf_that_lacks_nothing_speaks_of_no_stand_in(paper, drawn):
+    make_pdf(paper)
+    assert not any("\ufffd" in text for _, text in drawn)
 
 
 def test_without_a_title_nothing_stands_for_the_film(report):

@@ -12,15 +12,27 @@ from heartviz.take_home.paper import Paper, Part, Picture, Table
 # DejaVu Sans has Latin, Greek and Cyrillic letters; matplotlib, which captum needs, brings it along.
 _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 _FONT = "DejaVu"
+STAND_IN = "\ufffd"
+NOT_DRAWN = f"{STAND_IN} stands for a character that can't be drawn in this PDF: the HTML report (report.html) has it."
 _MARGIN_MM, _GAP_MM = 16.0, 4.0
 _GRAY, _BLACK, _LINE_MM = (90, 90, 90), (0, 0, 0), 5.0
 _LONE_PICTURE_MM = 92.0
 
 
 class _Sheet(FPDF):
-    """A4 pages that say at their foot what the software is not."""
+    """A4 pages that say at their foot what the software is not, and once what they can't draw."""
 
     foot = ""
+    drawable: frozenset[int] = frozenset()
+    stands_in, told = False, False
+
+    def normalize_text(self, text: str) -> str:
+        """The text with a visible stand-in for each character that the font has not; all that is drawn comes by."""
+        shown = "".join(
+            letter if ord(letter) in self.drawable or not letter.isprintable() else STAND_IN for letter in text
+        )
+        self.stands_in |= shown != text
+        return super().normalize_text(shown)
 
     def footer(self) -> None:
         self.set_y(-12)
@@ -28,16 +40,21 @@ class _Sheet(FPDF):
         self.set_text_color(*_GRAY)
         self.cell(self.epw - 12, 4, self.foot)
         self.cell(0, 4, f"{self.page_no()}/{{nb}}", align="R")
+        if self.stands_in and not self.told:
+            self.told = True
+            self.set_xy(self.l_margin, -8)
+            self.cell(0, 4, NOT_DRAWN)
 
 
 def make_pdf(paper: Paper) -> bytes:
-    """PDF bytes of one film's report; letters that the font lacks are drawn as boxes."""
+    """PDF bytes of one film's report; a character that the font lacks has a stand-in, which the foot explains."""
     sheet = _Sheet(format="A4")
     sheet.foot = paper.intended_use
     sheet.set_margin(_MARGIN_MM)
     sheet.set_auto_page_break(True, margin=16)
     sheet.add_font(_FONT, fname=_FONTS / "DejaVuSans.ttf")
     sheet.add_font(_FONT, style="B", fname=_FONTS / "DejaVuSans-Bold.ttf")
+    sheet.drawable = frozenset.intersection(*(frozenset(font.cmap) for font in sheet.fonts.values()))
     sheet.set_title(paper.title)
     sheet.set_lang("en")
     sheet.set_creator("heartviz")
