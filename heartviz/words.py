@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
-from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report
+from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report, Verdict
 
 ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "hardened": "the hardened model"}
 TASK_NAMES = {"congenital": "Congenital signs (simulated)", "heart_size": "Heart size"}
@@ -27,6 +28,10 @@ SEEN_CAPTIONS: Mapping[Arm, str] = {
     "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
     "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
 }
+# What people read of a check's verdict; programs get the verdict itself.
+VERDICT_NAMES: Mapping[Verdict, str] = MappingProxyType(
+    {verdict: "not known" if verdict == "unknown" else verdict for verdict in get_args(Verdict)}
+)
 USUAL_LIMIT = 0.5  # of an adult's cardiothoracic ratio
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9

@@ -16,12 +16,14 @@ import pytest
 from fpdf import FPDF
 from PIL import Image
 
-from heartviz.records import ARMS, Radiograph
+from heartviz.gate import CHECKS
+from heartviz.records import ARMS, GateCheck, Radiograph
 from heartviz.take_home import list_file_names, make_files, make_zip
 from heartviz.take_home.arrays import find_range, to_codes
 from heartviz.take_home.html import make_html
-from heartviz.take_home.paper import UNTITLED, clean_title, write_paper
+from heartviz.take_home.paper import UNTITLED, Table, clean_title, write_paper
 from heartviz.take_home.pdf import make_pdf
+from heartviz.ui.checks import check_list
 from heartviz.words import FILE_KINDS
 from tests.drawn_report import FakeCompute, make_report, make_segmentation
 
@@ -109,6 +111,31 @@ def test_what_the_pdf_cannot_draw_is_shown_as_such_and_said_once(report, drawn, 
 def test_a_pdf_that_lacks_nothing_speaks_of_no_stand_in(paper, drawn):
     make_pdf(paper)
     assert not any("\ufffd" in text for _, text in drawn)
+
+
+def test_the_gates_table_breaks_no_word_and_says_what_the_page_says(report, paper, monkeypatch):
+    checks = tuple(GateCheck(name, "unknown" if name == "age" else "passed", 9 * "long words ") for name in CHECKS)
+    gate = write_paper(replace(report, checks=checks)).parts[0].tables[0]
+    assert [row[1] for row in gate.rows] == [*["passed"] * (len(CHECKS) - 1), "not known"]
+    assert 'class="hv-sr">not known</em>' in check_list(checks)
+    narrow = Table(("Check", "Verdict", "Seen"), ((17 * "a ", "unknown", 40 * "a "),))
+    parts = [replace(paper.parts[0], tables=(gate, narrow)), *paper.parts[1:]]
+    columns = [
+        cells for part in parts for table in part.tables for cells in zip(table.head, *table.rows, strict=True)
+    ]  # fmt: skip
+    rooms, make_table = [], FPDF.table
+
+    def measure(sheet, **options):
+        for part in options["col_widths"]:
+            width = sheet.epw * part / sum(options["col_widths"])
+            words = [word for cell in columns[len(rooms)] for word in cell.split()]
+            rooms.append(width - 2 * (options["padding"] + sheet.c_margin) - max(map(sheet.get_string_width, words)))
+        return make_table(sheet, **options)
+
+    monkeypatch.setattr(FPDF, "table", measure)
+    make_pdf(replace(paper, parts=tuple(parts)))
+    assert len(rooms) == len(columns)
+    assert min(rooms) >= 0
 
 
 def test_without_a_title_nothing_stands_for_the_film(report):

@@ -17,6 +17,7 @@ NOT_DRAWN = f"{STAND_IN} stands for a character that can't be drawn in this PDF:
 _MARGIN_MM, _GAP_MM = 16.0, 4.0
 _GRAY, _BLACK, _LINE_MM = (90, 90, 90), (0, 0, 0), 5.0
 _LONE_PICTURE_MM = 92.0
+_TABLE_PT, _PADDING_MM, _WIDEST_CELL_MM = 7.5, 0.8, 100.0
 
 
 class _Sheet(FPDF):
@@ -129,12 +130,12 @@ def _add_pictures(sheet: FPDF, pictures: tuple[Picture, ...]) -> None:
 def _add_table(sheet: FPDF, table: Table) -> None:
     sheet.ln(1)
     sheet.set_text_color(*_BLACK)
-    longest = [max(len(row[column]) for row in (table.head, *table.rows)) for column in range(len(table.head))]
-    sheet.set_font(_FONT, size=7.5)
+    widths = _column_widths_mm(sheet, table)
+    sheet.set_font(_FONT, size=_TABLE_PT)
     with sheet.table(
-        col_widths=tuple(max(8, min(letters, 64)) for letters in longest),
+        col_widths=widths,
         line_height=4.2,
-        padding=0.8,
+        padding=_PADDING_MM,
         text_align="LEFT",
         borders_layout=TableBordersLayout.HORIZONTAL_LINES,
         headings_style=FontFace(emphasis="BOLD"),
@@ -142,3 +143,15 @@ def _add_table(sheet: FPDF, table: Table) -> None:
         for row in (table.head, *table.rows):
             drawn.row(row)
     sheet.ln(2)
+
+
+def _column_widths_mm(sheet: FPDF, table: Table) -> tuple[float, ...]:
+    """Every column as wide as its longest word, and what is left over shared out by their longest cells."""
+    sheet.set_font(_FONT, style="B", size=_TABLE_PT)  # As the head; the rows' letters are narrower.
+    columns = list(zip(table.head, *table.rows, strict=True))
+    around = 2 * (_PADDING_MM + sheet.c_margin)
+    words = [max(sheet.get_string_width(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
+    cells = [max(map(sheet.get_string_width, cells)) for cells in columns]
+    spare = max(0.0, sheet.epw - sum(words) - around * len(columns))
+    wanted = [max(1.0, min(cell, _WIDEST_CELL_MM) - word) for cell, word in zip(cells, words, strict=True)]
+    return tuple(around + word + spare * more / sum(wanted) for word, more in zip(words, wanted, strict=True))
