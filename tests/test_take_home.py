@@ -16,8 +16,10 @@ import pytest
 from fpdf import FPDF
 from PIL import Image
 
+from heartviz.batch import make_index
 from heartviz.gate import CHECKS
 from heartviz.records import ARMS, GateCheck, Radiograph
+from heartviz.report import report_to_dict
 from heartviz.take_home import list_file_names, make_files, make_zip
 from heartviz.take_home.arrays import find_range, to_codes
 from heartviz.take_home.html import make_html
@@ -68,6 +70,17 @@ def test_the_page_has_the_numbers_the_gates_words_and_the_models_hashes(page, re
     ):
         assert words in page
     assert "<h1>Course 3, Übung &lt;b&gt;</h1>" in page
+
+
+def test_people_read_the_tasks_by_the_names_of_the_page(page, report):
+    table = make_index({}, {}, 0)
+    for words in ("Congenital signs (simulated): VSD, ASD and TOF signs", "Heart size: real films"):
+        assert words in page
+        assert words in table
+    for key in ("congenital:", "heart_size:"):
+        assert key not in page
+        assert key not in table
+        assert key in report_to_dict(report, None)["labels"]
 
 
 def test_the_page_opens_offline_and_runs_nothing(page):
