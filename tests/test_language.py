@@ -30,8 +30,6 @@ COMPOSED = {
         "says",
         "say",
     ),
-    "turn ": ("turn_half", "turn_left", "turn_right"),
-    "invert, turn ": ("invert_turn_half", "invert_turn_left", "invert_turn_right"),
 } | {f"{name} to ": (name, "{} to {}") for name in ("Normal", "VSD", "ASD", "TOF", "Enlarged")}
 # What Gradio's own elements say in English to a Chinese browser, too.
 OF_GRADIO = {
