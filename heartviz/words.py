@@ -178,7 +178,7 @@ def describe_shares(
     ]
     if gradient_for == "film":
         meaning = (
-            "they cannot be compared, for by the film's own gray values VGG+Mask's map is 0.2 times smaller outside "
+            "they cannot be compared, for by the film's own gray values VGG+Mask's map is five times smaller outside "
             "the heart by construction, and the hardened model's is zero outside heart and lungs"
         )
     elif mask > 1.15 * plain:
