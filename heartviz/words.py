@@ -32,6 +32,8 @@ SEEN_CAPTIONS: Mapping[Arm, str] = {
 VERDICT_NAMES: Mapping[Verdict, str] = MappingProxyType(
     {verdict: "not known" if verdict == "unknown" else verdict for verdict in get_args(Verdict)}
 )
+# What a film may be given as.
+READ_HERE = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 USUAL_LIMIT = 0.5  # of an adult's cardiothoracic ratio
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9
