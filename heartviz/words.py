@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report, Verdict
+from heartviz.records import Arm, Experiment, GradientFor, Prediction, RelevanceShare, Report, Verdict
 
 ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "hardened": "the hardened model"}
 TASK_NAMES = {"congenital": "Congenital signs (simulated)", "heart_size": "Heart size"}
@@ -198,6 +198,24 @@ def _speaks_for(arm: Arm, shares: Mapping[Arm, RelevanceShare], positive: Mappin
     if math.isnan(part) or math.isclose(whole, part, abs_tol=0.005):
         return ""
     return f" (of what speaks for the class {100 * part:.0f} %)"
+
+
+def describe_thresholds(*answers: Mapping[Arm, Prediction]) -> str:
+    """From where on a model of two classes says one, for each that answers with less than half; "" where none does."""
+    said = dict.fromkeys(
+        f"{ARM_NAMES[arm]} says {name} from {100 * threshold:.0f} % on"
+        for of in answers
+        for arm, answer in of.items()
+        if len(answer.probabilities) == 2 and answer.probabilities[answer.label] < 0.5
+        for name, threshold in answer.operating_point.items()
+    )
+    if not said:
+        return ""
+    told = "; ".join(said)
+    return (
+        f"{told[0].upper()}{told[1:]}. Each model's threshold is the one that told the 40 validation films apart best, "
+        "not one half."
+    )
 
 
 def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:

@@ -19,6 +19,7 @@ from heartviz.words import (
     VERDICT_NAMES,
     compare_with_limit,
     describe_moved,
+    describe_thresholds,
     percent,
 )
 
@@ -152,7 +153,7 @@ def _answers_part(report: Report) -> Part:
             for arm in ARMS
         ),
         tuple(_answer_table(task, report.predictions[task]) for task in TASK_CLASSES),
-        (LABELS_NOTE,),
+        tuple(filter(None, (*map(describe_thresholds, report.predictions.values()), LABELS_NOTE))),
     )
 
 
