@@ -109,6 +109,12 @@ def test_translations_are_chinese():
     assert all(re.search(r"[\u4e00-\u9fff]", chinese) for chinese in WORDS.values())
 
 
+def test_plain_vgg16_has_one_spelling():
+    said = [chinese for chinese in WORDS.values() if "普通" in chinese and "VGG16" in chinese]
+    assert len(said) > 10
+    assert [chinese for chinese in said if "普通VGG16" not in chinese] == []
+
+
 def test_gradio_gets_the_words_with_and_without_a_full_stop():
     given = LAUNCH_OPTIONS["i18n"].translations_dict[LOCALE]
     assert given["Question"] == WORDS["Question"]
