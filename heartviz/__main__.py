@@ -13,7 +13,7 @@ from heartviz.errors import GateError, HeartvizError
 from heartviz.gate import OFFERED
 from heartviz.phantom import KINDS, VIEWS
 from heartviz.records import TASK_CLASSES
-from heartviz.words import DEFAULT_METHOD, METHOD_WORDS
+from heartviz.words import DEFAULT_METHOD, METHOD_WORDS, READ_HERE
 
 UNFORESEEN = (
     "An unforeseen fault ({}) stopped this film: the others went on. Please report it with how the film was made."
@@ -157,7 +157,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m heartviz", description="Does the model look at the heart?")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("analyze", help="analyse films: masks, ratio, predictions, sensitivity maps")
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="PNG, JPEG or DICOM; content decides")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help=f"{READ_HERE}; content decides")
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets one folder for each film")
     add_question(command)
     add_also(command)

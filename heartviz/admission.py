@@ -105,8 +105,7 @@ def _refuse_as_turned(checks: tuple[GateCheck, ...], offer: str) -> tuple[GateCh
     """The checks of a film that would pass when corrected: a chest film from the front, but not upright."""
     correction = CORRECTIONS[offer]
     words = (
-        f"This looks like a frontal chest film, but {correction.seen}. {correction.button} (the correction "
-        f"{offer!r}), and it will be analysed."
+        f"This looks like a frontal chest film, but {correction.seen}. {correction.button}, and it will be analysed."
     )
     passed = {"chest": "It looks like a chest film.", "frontal": "It was taken from the front or the back."}
     made = []

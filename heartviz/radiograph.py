@@ -22,10 +22,10 @@ from heartviz.gray import MAX_FILE_BYTES, MAX_PIXELS, check_size, to_gray
 from heartviz.png import check_rows
 from heartviz.ration import RationedBytes
 from heartviz.records import Radiograph
+from heartviz.words import READ_HERE
 
 # Of what comes before a picture: a profile, a preview, what the camera wrote.
 MOST_READS, MOST_HEADER_BYTES = 10_000, 16_000_000
-READ_HERE = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 PIL_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 FORMAT_NAMES = {"MPO": "JPEG", "WEBP": "WebP"}
 # First bytes of files people upload by mistake.

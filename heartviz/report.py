@@ -14,14 +14,17 @@ from heartviz.errors import GateError, RadiographError
 from heartviz.gate import judge_unreadable
 from heartviz.plots import plot_model_maps
 from heartviz.records import ARMS, CardiothoracicRatio, GateCheck, Report
-from heartviz.words import METHOD_WORDS
+from heartviz.words import METHOD_WORDS, TASK_NAMES
 
 INTENDED_USE = "Research and teaching software, not a medical device: not for diagnosis, triage or treatment."
-LABELS_NOTE = (
-    "congenital: VSD, ASD and TOF signs were simulated on films of adults; no film of a patient with these "
-    "diseases was learnt from. heart_size: real films, labelled by the cardiothoracic ratio of hand-drawn masks "
-    "(above 0.50)."
-)
+LABELS = {
+    "congenital": "VSD, ASD and TOF signs were simulated on films of adults; no film of a patient with these diseases "
+    "was learnt from.",
+    "heart_size": "real films, labelled by the cardiothoracic ratio of hand-drawn masks (above 0.50).",
+}
+# What the labels are, for people by the tasks' names, and for programs by the keys of report.json.
+LABELS_NOTE = " ".join(f"{TASK_NAMES[task]}: {words}" for task, words in LABELS.items())
+LABELS_BY_KEY = " ".join(f"{task}: {words}" for task, words in LABELS.items())
 
 
 def report_to_dict(report: Report, file: str | None) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def to_json(numbers: dict[str, Any]) -> str:
 
 
 def _footer() -> dict[str, str]:
-    return {"heartviz": __version__, "intended_use": INTENDED_USE, "labels": LABELS_NOTE}
+    return {"heartviz": __version__, "intended_use": INTENDED_USE, "labels": LABELS_BY_KEY}
 
 
 def _nan_to_none(value: Any) -> Any:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
-from heartviz.records import Arm, Experiment, GradientFor, RelevanceShare, Report
+from heartviz.records import Arm, Experiment, GradientFor, Prediction, RelevanceShare, Report, Verdict
 
 ARM_NAMES: Mapping[Arm, str] = {"plain": "plain VGG16", "mask": "VGG+Mask", "hardened": "the hardened model"}
 TASK_NAMES = {"congenital": "Congenital signs (simulated)", "heart_size": "Heart size"}
@@ -27,6 +28,12 @@ SEEN_CAPTIONS: Mapping[Arm, str] = {
     "mask": "It is shown the same with gray values outside the outlined heart times 0.2.",
     "hardened": "It is shown the heart, and the lungs at one gray level on every film; black elsewhere.",
 }
+# What people read of a check's verdict; programs get the verdict itself.
+VERDICT_NAMES: Mapping[Verdict, str] = MappingProxyType(
+    {verdict: "not known" if verdict == "unknown" else verdict for verdict in get_args(Verdict)}
+)
+# What a film may be given as.
+READ_HERE = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 USUAL_LIMIT = 0.5  # of an adult's cardiothoracic ratio
 # From this Dice on with the heart that was found, an edited heart is called a small edit.
 SMALL_EDIT_DICE = 0.9
@@ -173,7 +180,7 @@ def describe_shares(
     ]
     if gradient_for == "film":
         meaning = (
-            "they cannot be compared, for by the film's own gray values VGG+Mask's map is 0.2 times smaller outside "
+            "they cannot be compared, for by the film's own gray values VGG+Mask's map is five times smaller outside "
             "the heart by construction, and the hardened model's is zero outside heart and lungs"
         )
     elif mask > 1.15 * plain:
@@ -191,6 +198,24 @@ def _speaks_for(arm: Arm, shares: Mapping[Arm, RelevanceShare], positive: Mappin
     if math.isnan(part) or math.isclose(whole, part, abs_tol=0.005):
         return ""
     return f" (of what speaks for the class {100 * part:.0f} %)"
+
+
+def describe_thresholds(*answers: Mapping[Arm, Prediction]) -> str:
+    """From where on a model of two classes says one, for each that answers with less than half; "" where none does."""
+    said = dict.fromkeys(
+        f"{ARM_NAMES[arm]} says {name} from {100 * threshold:.0f} % on"
+        for of in answers
+        for arm, answer in of.items()
+        if len(answer.probabilities) == 2 and answer.probabilities[answer.label] < 0.5
+        for name, threshold in answer.operating_point.items()
+    )
+    if not said:
+        return ""
+    told = "; ".join(said)
+    return (
+        f"{told[0].upper()}{told[1:]}. Each model's threshold is the one that told the 40 validation films apart best, "
+        "not one half."
+    )
 
 
 def describe_edit(found: Report, edited: Report) -> tuple[str, bool]:

@@ -172,7 +172,9 @@ class FakeCompute:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
         if decoded is None:
-            raise RadiographError("This is not an image: got a text file, need DICOM, PNG or JPEG. Upload a film.")
+            raise RadiographError(
+                "This is not an image: got a text file, need PNG, JPEG, TIFF, BMP, WebP or DICOM. Upload a film."
+            )
         pixels = (decoded / 255.0).astype(np.float32)
         return Radiograph(pixels, f"PNG, {pixels.shape[0]} x {pixels.shape[1]} px, 8 bit, gray")
 

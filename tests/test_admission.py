@@ -93,12 +93,15 @@ def test_a_mirrored_film_passes_with_a_warning_and_an_offer_and_is_never_mirrore
 
 def test_analysis_corrects_only_when_it_is_asked_to(seeing):
     upside_down = np.ascontiguousarray(FILM.pixels[::-1, ::-1])
-    with pytest.raises(GateError, match="upside down"):
+    with pytest.raises(GateError, match="upside down. Turn it upright, and it will be analysed.$") as refused:
         analyze(upside_down, seeing)
+    assert refused.value.offer == "turn_half"
+    assert "_" not in "".join(check.sentence for check in refused.value.checks)
     for correct in ("turn_half", "offered"):
         report = analyze(upside_down, seeing, correct=correct)
         np.testing.assert_array_equal(report.radiograph.pixels, FILM.pixels)
-        assert "(turn half)" in report.messages[0]
+        assert "(turned by 180 degrees)" in report.messages[0]
+        assert "(turned by 180 degrees)" in report.radiograph.description
     with pytest.raises(ValueError, match="Unknown correction 'upright'"):
         analyze(upside_down, seeing, correct="upright")
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import cv2
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -20,7 +21,9 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from heartviz import __version__
+from heartviz.errors import GateError
 from heartviz.records import ARMS
+from heartviz.ui.api import _in_words
 from tests.browser.serving import ROOT
 from tests.chest import HEART, SIZE, picture
 
@@ -94,8 +97,19 @@ def test_masks_are_of_the_films_own_size(client, film):
         np.testing.assert_array_equal(np.asarray(mask.convert("L")) == 255, HEART)
 
 
+def test_a_program_gets_the_name_of_the_correction():
+    def refuse(*_):
+        raise GateError("It is upside down.", offer="turn_half")
+
+    with pytest.raises(gr.Error, match="upside down. Here: correct='turn_half', or 'offered' for all such films."):
+        _in_words(refuse)
+
+
 def test_a_film_is_put_right_first_when_asked(client, film):
-    words = "The film was corrected before it was analysed (mirror): masks and maps lie on the corrected film."
+    words = (
+        "The film was corrected before it was analysed (left and right swapped): masks and maps lie on the corrected "
+        "film."
+    )
     for correct, corrected in (("as it is", False), ("mirror", True), ("offered", False)):
         # The server's networks find the chest upright on every film, so that nothing is offered.
         report = client.predict(film=handle_file(film), correct=correct, api_name="/analyze")

@@ -15,8 +15,11 @@ from heartviz.audit.clusters import cluster_maps
 from heartviz.audit.collect import ListedFilm, audit_films, read_labels
 from heartviz.audit_report import introduce, list_sections, write_html
 from heartviz.errors import DataError
-from heartviz.plots.audit import plot_predictive_value
+from heartviz.paper_results import HeartShares
+from heartviz.plots.audit import plot_all_heart_shares, plot_heart_shares, plot_predictive_value
+from heartviz.plots.figures import ARM_NAMES
 from heartviz.records import ARMS
+from heartviz.words import METHOD_WORDS
 from tests.chest import HEART, LEFT_LUNG, RIGHT_LUNG, picture
 
 pytest_plugins = ["tests.small_models"]
@@ -145,12 +148,27 @@ def test_slider_reads_the_predictive_value_off():
     films = [make_film(line, ("Normal", "Enlarged")[line % 2], 0.1 + 0.8 * (line % 2)) for line in range(10)]
     films[0] = make_film(0, "Normal", 0.9)  # specificity 4 of 5, sensitivity 1
     figure = plot_predictive_value(summarise(make_audit(films)))
-    shown = [trace for trace in figure.data if trace.mode == "markers+text" and trace.visible]
+    shown = [trace for trace in figure.data if trace.mode == "markers" and trace.visible]
     assert len(shown) == 1
     assert shown[0].y[0] == pytest.approx(100 * 0.01 / (0.01 + 0.99 * 0.2))
     for step, (share,) in zip(figure.layout.sliders[0].steps, [[t.x[0]] for t in figure.data[3:]], strict=True):
         assert step.label == f"{share:g} %"
-        assert sum(step.args[1]) == 4
+        assert sum(step.args[0]["visible"]) == 4
+        worth = 100 * share / (share + (100 - share) * 0.2)
+        assert step.args[0]["name"][:3] == [f"{name}: {worth:.1f} %" for name in ARM_NAMES.values()]
+    assert [trace.name for trace in figure.data[:3]] == figure.layout.sliders[0].steps[3].args[0]["name"][:3]
+    # Nothing is written where the curves of models that are about as good lie on each other.
+    assert not any("text" in trace.mode for trace in figure.data)
+    axis = figure.layout.xaxis
+    assert min(np.diff(np.log10(axis.tickvals))) > 0.4
+    assert axis.ticktext[2] == "1 %"
+
+
+def test_legends_lie_above_where_names_of_methods_may_be_tilted():
+    shares = [HeartShares(method, arm, 9, (0.1, 0.2, 0.3, 0.4, 0.5), 0.2) for method in METHOD_WORDS for arm in ARMS]
+    for figure in (plot_all_heart_shares(shares), plot_heart_shares(make_audit(two_kinds()))):
+        assert figure.layout.legend.y > 1
+        assert figure.layout.legend.yanchor == "bottom"
 
 
 def test_file_holds_everything_and_loads_nothing(tmp_path):

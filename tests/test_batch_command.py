@@ -133,7 +133,9 @@ def test_turned_films_are_told_of_and_put_right_when_asked(arguments, models, mo
     assert command_line.main([*arguments, "--correct", "offered"]) == 0
     with (Path(arguments[-1]) / "results.csv").open(newline="", encoding="utf-8") as file:
         told = {line["file"]: line["messages"] for line in csv.DictReader(file)}
-    assert [name for name, words in told.items() if "corrected before it was analysed (turn half)" in words] == ["b"]
+    assert [
+        name for name, words in told.items() if "corrected before it was analysed (turned by 180 degrees)" in words
+    ] == ["b"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has file names that are no text.")

@@ -82,6 +82,15 @@ def test_page_tells_in_words_what_it_shows():
     assert page.read_settings(-3.0, *CHOSEN[1:]).patient == 3
 
 
+def test_points_are_the_difference_of_the_percents_that_are_shown():
+    # 32.4 - 14.6 is 17.8, but 32 % and 15 % are shown: 17. So 29.6 and 50.4: 20.8, 20 from 30 % to 50 %.
+    probability = {arm: np.array([0.324, 0.146]) for arm in ARMS} | {"mask": np.array([0.296, 0.504])}
+    said = page.describe_curve(replace(CURVE, probability=probability))
+    assert "Plain VGG16 from 32 % to 15 % (moves by 17 points on the way)" in said
+    assert "VGG+Mask from 30 % to 50 % (moves by 20 points on the way)" in said
+    assert "Rises by more than 20 points: no model." in said
+
+
 def test_a_patient_that_cannot_be_drawn_is_said():
     compute = FakeCompute()
     compute.turn_knobs = compute.draw_knob_curve = raiser(ValueError("no"))

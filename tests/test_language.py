@@ -30,8 +30,6 @@ COMPOSED = {
         "says",
         "say",
     ),
-    "turn ": ("turn_half", "turn_left", "turn_right"),
-    "invert, turn ": ("invert_turn_half", "invert_turn_left", "invert_turn_right"),
 } | {f"{name} to ": (name, "{} to {}") for name in ("Normal", "VSD", "ASD", "TOF", "Enlarged")}
 # What Gradio's own elements say in English to a Chinese browser, too.
 OF_GRADIO = {
@@ -108,6 +106,12 @@ def test_what_is_put_in_stands_once_in_the_translation(english):
 
 def test_translations_are_chinese():
     assert all(re.search(r"[\u4e00-\u9fff]", chinese) for chinese in WORDS.values())
+
+
+def test_plain_vgg16_has_one_spelling():
+    said = [chinese for chinese in WORDS.values() if "普通" in chinese and "VGG16" in chinese]
+    assert len(said) > 10
+    assert [chinese for chinese in said if "普通VGG16" not in chinese] == []
 
 
 def test_gradio_gets_the_words_with_and_without_a_full_stop():

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from heartviz.errors import RadiographError
 from heartviz.paper_results import CAUSE_RESULTS, read_paper_results
+from heartviz.radiograph import load_radiograph
+from heartviz.ui.panels import empty_state
+from heartviz.words import READ_HERE
 from train.export import BY_ITSELF
 from train.shortcut_tables import STRENGTH, shortcut_table
 from train.tables import make_paper_tables, make_tables
@@ -32,6 +36,13 @@ def test_results_are_those_of_the_shipped_models():
 def test_ci_runs_the_readmes_test_command():
     assert "    python3 -m venv .venv && .venv/bin/pip install -r requirements-test.txt" in README
     assert "README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_one_wording_says_what_a_film_may_be():
+    with pytest.raises(RadiographError, match=f"Upload the film itself as {READ_HERE}"):
+        load_radiograph(b"no film")
+    assert READ_HERE in empty_state()
+    assert READ_HERE in README
 
 
 def test_intended_use_is_said():

@@ -13,14 +13,19 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from fpdf import FPDF
 from PIL import Image
 
-from heartviz.records import ARMS, Radiograph
+from heartviz.batch import make_index
+from heartviz.gate import CHECKS
+from heartviz.records import ARMS, GateCheck, Radiograph
+from heartviz.report import report_to_dict
 from heartviz.take_home import list_file_names, make_files, make_zip
 from heartviz.take_home.arrays import find_range, to_codes
 from heartviz.take_home.html import make_html
-from heartviz.take_home.paper import UNTITLED, clean_title, write_paper
+from heartviz.take_home.paper import UNTITLED, Table, clean_title, write_paper
 from heartviz.take_home.pdf import make_pdf
+from heartviz.ui.checks import check_list
 from heartviz.words import FILE_KINDS
 from tests.drawn_report import FakeCompute, make_report, make_segmentation
 
@@ -67,6 +72,17 @@ def test_the_page_has_the_numbers_the_gates_words_and_the_models_hashes(page, re
     assert "<h1>Course 3, Übung &lt;b&gt;</h1>" in page
 
 
+def test_people_read_the_tasks_by_the_names_of_the_page(page, report):
+    table = make_index({}, {}, 0)
+    for words in ("Congenital signs (simulated): VSD, ASD and TOF signs", "Heart size: real films"):
+        assert words in page
+        assert words in table
+    for key in ("congenital:", "heart_size:"):
+        assert key not in page
+        assert key not in table
+        assert key in report_to_dict(report, None)["labels"]
+
+
 def test_the_page_opens_offline_and_runs_nothing(page):
     assert not re.search(r"(src|href)\s*=\s*['\"](?!data:)", page)
     assert "url(" not in page
@@ -87,6 +103,52 @@ def test_a_pdf_says_the_same_in_two_or_more_pages(paper):
     # Eight pictures; VGG+Mask's drawn map is the hardened model's too, and stands in the file once.
     assert content.count(b"/Subtype /Image") == 7
     assert len(re.findall(rb"/FontFile2 \d+ 0 R", content)) == 2, "the fonts are inside"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Page and words of each text that is drawn into a PDF after this."""
+    texts = []
+    monkeypatch.setattr(FPDF, "normalize_text", lambda sheet, text: texts.append((sheet.page, text)) or text)
+    return texts
+
+
+def test_what_the_pdf_cannot_draw_is_shown_as_such_and_said_once(report, drawn, caplog):
+    made = make_pdf(write_paper(report, 'Müller <b>test</b> \u5fc3\u810f & "q"'))
+    assert (1, 'Müller <b>test</b> \ufffd\ufffd & "q"') in drawn
+    assert [page for page, text in drawn if "can't be drawn in this PDF" in text] == [1]
+    assert caplog.messages == [], "fpdf2 warns of what a font has not"
+    assert made.startswith(b"%PDF-")
+
+
+def test_a_pdf_that_lacks_nothing_speaks_of_no_stand_in(paper, drawn):
+    make_pdf(paper)
+    assert not any("\ufffd" in text for _, text in drawn)
+
+
+def test_the_gates_table_breaks_no_word_and_says_what_the_page_says(report, paper, monkeypatch):
+    checks = tuple(GateCheck(name, "unknown" if name == "age" else "passed", 9 * "long words ") for name in CHECKS)
+    gate = write_paper(replace(report, checks=checks)).parts[0].tables[0]
+    assert [row[1] for row in gate.rows] == [*["passed"] * (len(CHECKS) - 1), "not known"]
+    assert 'class="hv-sr">not known</em>' in check_list(checks)
+    narrow = Table(("Check", "Verdict", "Seen"), ((17 * "a ", "unknown", 40 * "a "),))
+    parts = [replace(paper.parts[0], tables=(gate, narrow)), *paper.parts[1:]]
+    columns = [
+        cells for part in parts for table in part.tables for cells in zip(table.head, *table.rows, strict=True)
+    ]  # fmt: skip
+    rooms, make_table = [], FPDF.table
+
+    def measure(sheet, **options):
+        for part in options["col_widths"]:
+            width = sheet.epw * part / sum(options["col_widths"])
+            words = [word for cell in columns[len(rooms)] for word in cell.split()]
+            rooms.append(width - 2 * (options["padding"] + sheet.c_margin) - max(map(sheet.get_string_width, words)))
+        return make_table(sheet, **options)
+
+    monkeypatch.setattr(FPDF, "table", measure)
+    make_pdf(replace(paper, parts=tuple(parts)))
+    assert len(rooms) == len(columns)
+    assert min(rooms) >= 0
 
 
 def test_without_a_title_nothing_stands_for_the_film(report):

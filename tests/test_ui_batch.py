@@ -121,6 +121,9 @@ def test_a_turned_film_is_put_right_only_where_the_page_asks_for_it(film, correc
     assert len(seen) == 1 + accepted
     (line,) = csv.DictReader(io.StringIO(batch.make_table("csv", last.held).decode()))
     assert line["offered_correction"] == ("" if accepted else "turn_half")
+    assert "turn_half" not in last.table
+    assert (f"Tick &quot;{batch.PUT_RIGHT}&quot; on this page" in last.table) == (not accepted)
+    assert "Tick" not in batch.make_table("html", last.held).decode()
 
 
 def test_a_film_without_an_offer_is_refused_once(film, tmp_path):

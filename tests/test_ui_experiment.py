@@ -1,5 +1,7 @@
 """The Experiment page with an engine that knows no model: what each step shows, keeps and says."""
 
+from dataclasses import replace
+
 import cv2
 import gradio as gr
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 
 from heartviz.errors import SegmentationError
 from heartviz.interventions.catalogue import INTERVENTIONS
+from heartviz.take_home.html import make_html
+from heartviz.take_home.paper import write_paper
 from heartviz.ui import edit, experiment, maps
 from heartviz.ui.held import Shelf
 from heartviz.ui.session import Session
@@ -164,6 +168,40 @@ def test_edits_add_up_and_are_compared_with_the_heart_that_was_found(compute, re
     assert "It turns the answer" in edit.words_of_edit(report, held.edited)
     session.shelf.keep_edited(None, held)
     assert experiment.film_of(held) is report
+
+
+def test_an_answer_with_less_than_half_is_explained_under_every_table_that_shows_it(report):
+    def answer(task, enlarged):
+        of = {"Normal": 1 - enlarged, "Enlarged": enlarged}
+        return {arm: replace(found, probabilities=of) for arm, found in of_task[task].items()}
+
+    of_task = {
+        "heart_size": {
+            arm: replace(found, label="Enlarged", operating_point={"Enlarged": 0.33 if arm == "plain" else 0.4})
+            for arm, found in report.predictions["heart_size"].items()
+        }
+    }
+    sure, unsure = (
+        replace(report, predictions=dict(report.predictions) | {"heart_size": answer("heart_size", enlarged)})
+        for enlarged in (0.9, 0.45)
+    )
+    told = (
+        "Plain VGG16 says Enlarged from 33 % on; VGG+Mask says Enlarged from 40 % on; the hardened model says Enlarged "
+    )
+    for words in (
+        edit.words_of_edit(sure, unsure),
+        edit.words_of_edit(unsure, sure),
+        make_html(write_paper(unsure)).decode(),
+    ):
+        assert told in words
+        assert "not one half" in words
+    for words in (edit.words_of_edit(sure, sure), make_html(write_paper(sure)).decode()):
+        assert "says Enlarged from" not in words
+    answers = sure.predictions["heart_size"], unsure.predictions["heart_size"]
+    made = FakeCompute().experiment(report, "remove", 1.0, None)
+    made = replace(made, target_class="Enlarged", before=answers[0], after=answers[1])
+    assert told in experiment.outcome(sure, made)
+    assert told not in experiment.outcome(sure, replace(made, after=answers[0]))
 
 
 def test_an_edit_that_is_refused_leaves_the_heart_as_it_was(compute, report, session):

@@ -2,6 +2,7 @@ import pytest
 
 from heartviz.attribution import perturbation
 from heartviz.attribution.methods import METHODS
+from heartviz.masks import OUTSIDE_GRAY_RATIO
 from heartviz.preprocess import CLASSIFIER_SIZE_PX
 from heartviz.records import RelevanceShare
 from heartviz.words import METHOD_WORDS, compare_with_limit, describe_shares
@@ -40,7 +41,9 @@ def test_a_zero_map_is_said():
 
 def test_film_gradients_are_not_compared():
     sentence = describe_shares({"plain": share(0.2), "mask": share(0.6)}, "film")
-    assert "0.2 times smaller outside the heart by construction" in sentence
+    # Gray outside the heart is multiplied by 0.2, and so is the gradient: a fifth.
+    assert round(1 / OUTSIDE_GRAY_RATIO, 6) == 5
+    assert "five times smaller outside the heart by construction" in sentence
     assert "lies more" not in sentence
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import heartviz
 from heartviz.bayes import predict_values
-from heartviz.report import INTENDED_USE, LABELS_NOTE
+from heartviz.report import INTENDED_USE, LABELS_BY_KEY
 from train import compare_unets, crossval, measure_contours, view
 from train.config import run_script, write_config
 from train.crossval_tables import read_step
@@ -91,7 +91,7 @@ def main(config: Config) -> None:
     """Runs the steps and writes results.json and report.html after each."""
     write_config(config, config.out / "config.json")
     results: dict[str, Any] = {"heartviz": heartviz.__version__, "quick": config.quick, "steps": {}, "seconds": {}}
-    notice = f"{INTENDED_USE} {LABELS_NOTE}"
+    notice = f"{INTENDED_USE} {LABELS_BY_KEY}"
     if config.quick:
         notice = "QUICK RUN: it shows that every step works; its numbers are not results. " + notice
     for name in config.steps:

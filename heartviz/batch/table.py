@@ -59,13 +59,16 @@ def make_index(outcomes: Mapping[int, Outcome], models: Mapping[str, str], count
     return page_html("heartviz batch", body, _STYLE)
 
 
-def table_of(outcomes: Mapping[int, Outcome], names: Sequence[str] | None = None) -> str:
-    """The table of what is there so far, as HTML; with names where they are given."""
+def table_of(outcomes: Mapping[int, Outcome], names: Sequence[str] | None = None, put_right: str = "") -> str:
+    """The table of what is there so far, as HTML; with names where they are given.
+
+    `put_right` says what to do with a film that would pass when corrected.
+    """
     answers = "".join(
         f"<th scope='col'>{escape(TASK_NAMES[task])}: {', '.join(ARM_NAMES.values())}</th>" for task in TASK_CLASSES
     )
     named = "<th scope='col'>File</th>" if names is not None else ""
-    rows = "".join(_row(place, outcomes[place], names) for place in sorted(outcomes))
+    rows = "".join(_row(place, outcomes[place], names, put_right) for place in sorted(outcomes))
     return (
         "<div class='wide'><table><thead><tr><th scope='col'>No.</th><th scope='col'>Film</th>"
         f"{named}<th scope='col'>Cardiothoracic ratio</th>{answers}<th scope='col'>Map in the heart: "
@@ -74,12 +77,13 @@ def table_of(outcomes: Mapping[int, Outcome], names: Sequence[str] | None = None
     )
 
 
-def _row(place: int, outcome: Outcome, names: Sequence[str] | None) -> str:
+def _row(place: int, outcome: Outcome, names: Sequence[str] | None, put_right: str) -> str:
     numbers = outcome.numbers
     named = f"<td class='file'>{escape(names[place])}</td>" if names is not None else ""
     start = f"<tr><th scope='row'>{place + 1}</th>"
     if not outcome.accepted:
-        bad = f"<td class='bad' colspan='{3 + len(TASK_CLASSES)}'>Not accepted: {escape(_notes(numbers))}</td>"
+        told = f"{_notes(numbers)} {put_right if numbers.get('offered_correction') else ''}".strip()
+        bad = f"<td class='bad' colspan='{3 + len(TASK_CLASSES)}'>Not accepted: {escape(told)}</td>"
         return f"{start}<td></td>{named}{bad}</tr>"
     picture = base64.b64encode(outcome.thumbnail).decode()
     answers = "".join(

@@ -15,13 +15,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Correction:
-    """Quarter turns to the left, then inversion, then left and right changed; `button` and `seen` are its words."""
+    """Quarter turns to the left, then inversion, then left and right changed; the rest are its words."""
 
     quarter_turns: int
     inverted: bool
     mirrored: bool
     button: str
     seen: str
+    done: str
 
     @property
     def parts(self) -> tuple[int, bool, bool]:
@@ -37,22 +38,33 @@ class Correction:
 
 CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
     {
-        "turn_half": Correction(2, False, False, "Turn it upright", "it is upside down"),
-        "turn_left": Correction(1, False, False, "Turn it upright", "it lies on its side, turned to the right"),
-        "turn_right": Correction(3, False, False, "Turn it upright", "it lies on its side, turned to the left"),
-        "invert": Correction(0, True, False, "Invert it", "it is inverted: bone dark, air bright"),
+        "turn_half": Correction(2, False, False, "Turn it upright", "it is upside down", "turned by 180 degrees"),
+        "turn_left": Correction(
+            1, False, False, "Turn it upright", "it lies on its side, turned to the right",
+            "turned to the left by 90 degrees",
+        ),
+        "turn_right": Correction(
+            3, False, False, "Turn it upright", "it lies on its side, turned to the left",
+            "turned to the right by 90 degrees",
+        ),
+        "invert": Correction(0, True, False, "Invert it", "it is inverted: bone dark, air bright", "inverted"),
         "invert_turn_half": Correction(
-            2, True, False, "Invert it and turn it upright", "it is inverted and upside down"
+            2, True, False, "Invert it and turn it upright", "it is inverted and upside down",
+            "inverted and turned by 180 degrees",
         ),
         "invert_turn_left": Correction(
-            1, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the right"
+            1, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the right",
+            "inverted and turned to the left by 90 degrees",
         ),
         "invert_turn_right": Correction(
-            3, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the left"
+            3, True, False, "Invert it and turn it upright", "it is inverted and lies on its side, turned to the left",
+            "inverted and turned to the right by 90 degrees",
         ),
-        "mirror": Correction(0, False, True, "Swap left and right", "left and right may be swapped"),
+        "mirror": Correction(
+            0, False, True, "Swap left and right", "left and right may be swapped", "left and right swapped"
+        ),
     }
-)
+)  # fmt: skip
 # As the name of a correction: the turn or inversion that the gate finds for a film which it refuses.
 OFFERED = "offered"
 # The gate looks for these by itself. A mirrored film can't be told from situs inversus: that is for a person to say.
@@ -66,15 +78,15 @@ def apply_correction(radiograph: Radiograph, name: str) -> Radiograph:
     correction, spacing_mm = CORRECTIONS[name], radiograph.spacing_mm
     if spacing_mm is not None and correction.quarter_turns % 2:
         spacing_mm = spacing_mm[::-1]
-    done = name.replace("_", " ").replace("invert turn", "invert, turn")
     return replace(
         radiograph,
         pixels=correction.apply(radiograph.pixels),
-        description=f"{radiograph.description}, before it was corrected ({done})",
+        description=f"{radiograph.description}, before it was corrected ({correction.done})",
         spacing_mm=spacing_mm,
         messages=(
             *radiograph.messages,
-            f"The film was corrected before it was analysed ({done}): masks and maps lie on the corrected film.",
+            f"The film was corrected before it was analysed ({correction.done}): masks and maps lie on the corrected "
+            "film.",
         ),
     )
 

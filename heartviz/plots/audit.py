@@ -18,6 +18,7 @@ from heartviz.words import METHOD_WORDS
 PREVALENCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 START_PREVALENCE = 0.01
 CLUSTER_COLOURS = ("#8fa9c4", "#f2a65a", "#7fd08a", "#e07fb0", "#c9b458", "#9b8cf0")
+_LOG_TICKS = (0.1, 0.3, 1, 3, 10, 30)  # Percent; every digit's own tick would run into the next.
 _PERCENT = {"range": [-2, 102], "ticksuffix": " %"}
 
 
@@ -119,13 +120,14 @@ def plot_heart_shares(audit: Audit) -> go.Figure:
     chance = 100 * float(np.mean([film.heart_chance for film in audit.films]))
     figure.add_hline(y=chance, line={"color": "#ffffff", "width": 1, "dash": "dash"})
     figure.update_layout(boxmode="group")
+    _put_legend_above(figure)
     figure.update_yaxes(title_text="Share of the map in the heart", rangemode="tozero", ticksuffix=" %")
     return figure
 
 
 def plot_all_heart_shares(shares: Sequence[HeartShares]) -> go.Figure:
     """How every method's maps lie in the heart, by model: boxes from percentiles, whiskers at 5 and 95 %."""
-    figure = _figure(f"n = {min(of.drawings for of in shares)} drawn films or more; whiskers: 5 and 95 %", height=460)
+    figure = _figure(f"n = {min(of.drawings for of in shares)} drawn films or more; whiskers: 5 and 95 %", height=520)
     for arm in ARMS:
         own = [of for of in shares if of.arm == arm]
         if own:
@@ -137,6 +139,8 @@ def plot_all_heart_shares(shares: Sequence[HeartShares]) -> go.Figure:
     area = 100 * float(np.mean([of.area for of in shares]))
     figure.add_hline(y=area, line={"color": "#ffffff", "width": 1, "dash": "dash"})
     figure.update_layout(boxmode="group")
+    _put_legend_above(figure)
+    figure.update_xaxes(tickfont={"size": 12})
     figure.update_yaxes(title_text="Share of the map in the heart", rangemode="tozero", ticksuffix=" %")
     return figure
 
@@ -199,36 +203,53 @@ def plot_clusters(summary: AuditSummary, arm: Arm) -> go.Figure | None:
 
 
 def plot_predictive_value(summary: AuditSummary) -> go.Figure:
-    """Chance that a film called ill is ill, against how many are, with a slider that reads it off for every model."""
-    figure = _figure("By each model's sensitivity and specificity on these films", height=460)
+    """Chance that a film called ill is ill, against how many are, with a slider that reads it off for every model.
+
+    The legend has the numbers: beside the points they would lie on each other wherever the models are about as good.
+    """
+    figure = _figure("By each model's sensitivity and specificity on these films", height=480)
     fine = np.logspace(-3, np.log10(0.5), 60)
     for arm in summary.arms:
         values = [_positive(summary, arm, prevalence) for prevalence in fine]
-        figure.add_scatter(x=100 * fine, y=values, mode="lines", line={"color": ARM_COLOURS[arm]}, name=ARM_NAMES[arm])
+        figure.add_scatter(
+            x=100 * fine, y=values, mode="lines", line={"color": ARM_COLOURS[arm]},
+            name=_named_value(summary, arm, START_PREVALENCE),
+        )  # fmt: skip
     for prevalence in PREVALENCES:
         values = [_positive(summary, arm, prevalence) for arm in ARMS]
         figure.add_scatter(
-            x=[100 * prevalence] * len(ARMS), y=values, mode="markers+text", showlegend=False,
-            text=[f"{value:.1f} %" for value in values], textposition=("top left", "middle right", "bottom right"),
-            textfont={"color": [ARM_COLOURS[arm] for arm in ARMS]},
-            marker={"size": 11, "color": [ARM_COLOURS[arm] for arm in ARMS]}, visible=prevalence == START_PREVALENCE,
+            x=[100 * prevalence] * len(ARMS), y=values, mode="markers", showlegend=False,
+            text=[_named_value(summary, arm, prevalence) for arm in ARMS], hovertemplate="%{text}<extra></extra>",
+            marker={"size": (17, 12, 7), "opacity": 1, "color": [ARM_COLOURS[arm] for arm in ARMS]},
+            visible=prevalence == START_PREVALENCE,
         )  # fmt: skip
     steps = [
         {
             "label": f"{100 * prevalence:g} %",
             "method": "restyle",
-            "args": ["visible", [True] * len(ARMS) + [each == prevalence for each in PREVALENCES]],
+            "args": [
+                {
+                    "visible": [True] * len(ARMS) + [each == prevalence for each in PREVALENCES],
+                    "name": [_named_value(summary, arm, prevalence) for arm in ARMS] + [""] * len(PREVALENCES),
+                }
+            ],
         }
         for prevalence in PREVALENCES
     ]
     slider = {"active": PREVALENCES.index(START_PREVALENCE), "steps": steps, "pad": {"t": 64},
               "currentvalue": {"prefix": "Of the people filmed, ill: "}}  # fmt: skip
-    figure.update_layout(
-        sliders=[slider], margin={"t": 84}, title={"y": 0.97}, legend={"y": 1.02, "yanchor": "bottom"}, showlegend=True
-    )
-    figure.update_xaxes(title_text="Ill among those filmed", type="log", ticksuffix=" %")
+    figure.update_layout(sliders=[slider], showlegend=True)
+    _put_legend_above(figure)
+    figure.update_xaxes(
+        title_text="Ill among those filmed", type="log", range=np.log10([0.095, 53]), tickvals=_LOG_TICKS,
+        ticktext=[f"{tick:g} %" for tick in _LOG_TICKS],
+    )  # fmt: skip
     figure.update_yaxes(title_text="Ill among those called ill", **_PERCENT)
     return figure
+
+
+def _named_value(summary: AuditSummary, arm: Arm, prevalence: float) -> str:
+    return f"{ARM_NAMES[arm]}: {_positive(summary, arm, prevalence):.1f} %"
 
 
 def _positive(summary: AuditSummary, arm: Arm, prevalence: float) -> float:
@@ -239,6 +260,12 @@ def _positive(summary: AuditSummary, arm: Arm, prevalence: float) -> float:
 def _break(label: str) -> str:
     """A long name in two lines, so that it fits under its boxes on a phone."""
     return label.replace(" (", "<br>(").replace(", ", ",<br>")
+
+
+def _put_legend_above(figure: go.Figure) -> None:
+    """The legend between title and plot, where neither tilted names nor a slider lie."""
+    # Room for three lines, one for each model on a phone.
+    figure.update_layout(margin={"t": 108}, title={"y": 0.97}, legend={"y": 1.02, "yanchor": "bottom"})
 
 
 def _figure(title: str, height: int = 420) -> go.Figure:

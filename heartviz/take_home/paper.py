@@ -16,8 +16,10 @@ from heartviz.words import (
     METHOD_WORDS,
     SEEN_CAPTIONS,
     TASK_NAMES,
+    VERDICT_NAMES,
     compare_with_limit,
     describe_moved,
+    describe_thresholds,
     percent,
 )
 
@@ -98,7 +100,7 @@ def clean_title(title: str) -> str:
 def _gate_part(report: Report) -> Part:
     warnings = tuple(dict.fromkeys((*report.radiograph.messages, *report.messages)))
     through = "The film was accepted: it looks like a frontal chest film with a heart between two lungs."
-    checks = tuple((CHECKS[check.name], check.verdict, check.sentence) for check in report.checks)
+    checks = tuple((CHECKS[check.name], VERDICT_NAMES[check.verdict], check.sentence) for check in report.checks)
     table = (Table(("Check", "Verdict", "What was seen"), checks),) if checks else ()
     return Part("The film at the gate", (through, *(warnings or ("There was nothing to warn of.",))), tables=table)
 
@@ -151,7 +153,7 @@ def _answers_part(report: Report) -> Part:
             for arm in ARMS
         ),
         tuple(_answer_table(task, report.predictions[task]) for task in TASK_CLASSES),
-        (LABELS_NOTE,),
+        tuple(filter(None, (*map(describe_thresholds, report.predictions.values()), LABELS_NOTE))),
     )
 
 

@@ -12,15 +12,28 @@ from heartviz.take_home.paper import Paper, Part, Picture, Table
 # DejaVu Sans has Latin, Greek and Cyrillic letters; matplotlib, which captum needs, brings it along.
 _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 _FONT = "DejaVu"
+STAND_IN = "\ufffd"
+NOT_DRAWN = f"{STAND_IN} stands for a character that can't be drawn in this PDF: the HTML report (report.html) has it."
 _MARGIN_MM, _GAP_MM = 16.0, 4.0
 _GRAY, _BLACK, _LINE_MM = (90, 90, 90), (0, 0, 0), 5.0
 _LONE_PICTURE_MM = 92.0
+_TABLE_PT, _PADDING_MM, _WIDEST_CELL_MM = 7.5, 0.8, 100.0
 
 
 class _Sheet(FPDF):
-    """A4 pages that say at their foot what the software is not."""
+    """A4 pages that say at their foot what the software is not, and once what they can't draw."""
 
     foot = ""
+    drawable: frozenset[int] = frozenset()
+    stands_in, told = False, False
+
+    def normalize_text(self, text: str) -> str:
+        """The text with a visible stand-in for each character that the font has not; all that is drawn comes by."""
+        shown = "".join(
+            letter if ord(letter) in self.drawable or not letter.isprintable() else STAND_IN for letter in text
+        )
+        self.stands_in |= shown != text
+        return super().normalize_text(shown)
 
     def footer(self) -> None:
         self.set_y(-12)
@@ -28,16 +41,21 @@ class _Sheet(FPDF):
         self.set_text_color(*_GRAY)
         self.cell(self.epw - 12, 4, self.foot)
         self.cell(0, 4, f"{self.page_no()}/{{nb}}", align="R")
+        if self.stands_in and not self.told:
+            self.told = True
+            self.set_xy(self.l_margin, -8)
+            self.cell(0, 4, NOT_DRAWN)
 
 
 def make_pdf(paper: Paper) -> bytes:
-    """PDF bytes of one film's report; letters that the font lacks are drawn as boxes."""
+    """PDF bytes of one film's report; a character that the font lacks has a stand-in, which the foot explains."""
     sheet = _Sheet(format="A4")
     sheet.foot = paper.intended_use
     sheet.set_margin(_MARGIN_MM)
     sheet.set_auto_page_break(True, margin=16)
     sheet.add_font(_FONT, fname=_FONTS / "DejaVuSans.ttf")
     sheet.add_font(_FONT, style="B", fname=_FONTS / "DejaVuSans-Bold.ttf")
+    sheet.drawable = frozenset.intersection(*(frozenset(font.cmap) for font in sheet.fonts.values()))
     sheet.set_title(paper.title)
     sheet.set_lang("en")
     sheet.set_creator("heartviz")
@@ -112,12 +130,12 @@ def _add_pictures(sheet: FPDF, pictures: tuple[Picture, ...]) -> None:
 def _add_table(sheet: FPDF, table: Table) -> None:
     sheet.ln(1)
     sheet.set_text_color(*_BLACK)
-    longest = [max(len(row[column]) for row in (table.head, *table.rows)) for column in range(len(table.head))]
-    sheet.set_font(_FONT, size=7.5)
+    widths = _column_widths_mm(sheet, table)
+    sheet.set_font(_FONT, size=_TABLE_PT)
     with sheet.table(
-        col_widths=tuple(max(8, min(letters, 64)) for letters in longest),
+        col_widths=widths,
         line_height=4.2,
-        padding=0.8,
+        padding=_PADDING_MM,
         text_align="LEFT",
         borders_layout=TableBordersLayout.HORIZONTAL_LINES,
         headings_style=FontFace(emphasis="BOLD"),
@@ -125,3 +143,15 @@ def _add_table(sheet: FPDF, table: Table) -> None:
         for row in (table.head, *table.rows):
             drawn.row(row)
     sheet.ln(2)
+
+
+def _column_widths_mm(sheet: FPDF, table: Table) -> tuple[float, ...]:
+    """Every column as wide as its longest word, and what is left over shared out by their longest cells."""
+    sheet.set_font(_FONT, style="B", size=_TABLE_PT)  # As the head; the rows' letters are narrower.
+    columns = list(zip(table.head, *table.rows, strict=True))
+    around = 2 * (_PADDING_MM + sheet.c_margin)
+    words = [max(sheet.get_string_width(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
+    cells = [max(map(sheet.get_string_width, cells)) for cells in columns]
+    spare = max(0.0, sheet.epw - sum(words) - around * len(columns))
+    wanted = [max(1.0, min(cell, _WIDEST_CELL_MM) - word) for cell, word in zip(cells, words, strict=True)]
+    return tuple(around + word + spare * more / sum(wanted) for word, more in zip(words, wanted, strict=True))

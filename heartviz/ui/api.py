@@ -156,4 +156,6 @@ def _in_words(call: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str,
     try:
         return call(*arguments)
     except Exception as error:
-        raise gr.Error(words_of(error), print_exception=False) from None
+        offer = getattr(error, "offer", "")
+        here = f" Here: correct={offer!r}, or {OFFERED!r} for all such films." if offer else ""
+        raise gr.Error(words_of(error) + here, print_exception=False) from None

@@ -28,6 +28,8 @@ MOST_FILMS = 100
 # One batch at a time; films of the Analyze page come in between, for a batch holds the models for one film only.
 BATCH_QUEUE = {"concurrency_id": "batch", "concurrency_limit": 1, "api_visibility": "private"}
 DOWNLOADS = {"csv": ("Table as CSV", "heartviz_batch.csv"), "html": ("Table as HTML", "heartviz_batch.html")}
+PUT_RIGHT = "Put turned and inverted films right"
+_TICK = f'Tick "{PUT_RIGHT}" on this page, and give it again.'
 _INTRODUCTION = f"""
 ## Many films at once
 
@@ -83,7 +85,7 @@ def run_films(engine: Engine, paths: Sequence[Path], task: str, correct: str = "
                 left[Path(source.path)] -= 1
             done = place + 1
             words = panels.working(f"{done} of {len(sources)} films") if done < len(sources) else finish(held)
-            yield View(words, table_of(held.outcomes, held.names), held)
+            yield View(words, table_of(held.outcomes, held.names, "" if correct else _TICK), held)
     except Exception as error:
         yield View(panels.error_banner(words_of(error), "Nothing was analysed."), "", None)
     finally:
@@ -142,7 +144,7 @@ def build_batch_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
                 )
                 correct = gr.Checkbox(
                     False,
-                    label="Put turned and inverted films right",
+                    label=PUT_RIGHT,
                     info="As the gate offers it. Without this they are listed as not accepted.",
                 )
                 stop = gr.Button("Stop", variant="stop", size="sm")

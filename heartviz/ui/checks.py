@@ -12,9 +12,10 @@ from heartviz.gate import CHECKS, CORRECTIONS, judge_unreadable
 from heartviz.records import GateCheck, Report
 from heartviz.ui.held import Refused, Shelf
 from heartviz.ui.pictures import add_image
+from heartviz.words import VERDICT_NAMES
 
 SIGNS = {"passed": "\u2713", "warned": "!", "refused": "\u2715", "unknown": "?", "not reached": "\u2013"}
-WAS_TOLD = {"passed": "passed", "warned": "with a warning", "unknown": "not known"}
+WAS_TOLD = {"passed": "passed", "warned": "with a warning", "unknown": VERDICT_NAMES["unknown"]}
 REFUSED_SAYS = (
     "The refused film, with what was taken for heart and lungs: it need not be right, and nothing is measured."
 )
@@ -74,7 +75,7 @@ def check_list(checks: Sequence[GateCheck]) -> str:
     verdicts = [check.verdict for check in checks]
     items = "".join(
         f'<li class="hv-{check.verdict.replace(" ", "-")}"><i aria-hidden="true">{SIGNS[check.verdict]}</i><b>'
-        f'{escape(CHECKS[check.name])}</b> <em class="hv-sr">{check.verdict}</em>'
+        f'{escape(CHECKS[check.name])}</b> <em class="hv-sr">{VERDICT_NAMES[check.verdict]}</em>'
         f"<span>{escape(check.sentence)}</span></li>"
         for check in checks
     )

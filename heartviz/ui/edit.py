@@ -81,10 +81,11 @@ def words_of_edit(found: Report, edited: Report) -> str:
         for arm in ARMS:
             cells = _pair(found, edited, partial(_answer, task=task, arm=arm))
             rows += f"<tr><th scope='row'>{plots.ARM_NAMES[arm]}: {escape(TASK_NAMES[task])}</th>{cells}</tr>"
+    notes = "".join(panels.threshold_note(found.predictions[task], edited.predictions[task]) for task in TASK_CLASSES)
     return (
         f'<div class="hv-banner {kind}" role="status">{escape(sentence)}</div><div class="hv-shares"><table '
         'data-testid="edited"><thead><tr><td></td><th scope="col">as found</th><th scope="col">as edited</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
+        f"</thead><tbody>{rows}</tbody></table></div>{notes}"
     )
 
 

@@ -141,6 +141,7 @@ def outcome(report: Report, made: Experiment) -> str:
         f'<th scope="col">{escape(made.target_class)} before</th><th scope="col">after</th><th scope="col">change</th>'
         f'<th scope="col">answer</th><th scope="col">its map promised: {quantity} where its picture changed</th>'
         f'<th scope="col">share of its picture that changed</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f"{panels.threshold_note(made.before, made.after)}"
     )
 
 

@@ -22,7 +22,7 @@ View = dict[str, Any]
 DISEASES = tuple(kind for kind in KINDS if kind != "Normal")
 TASK = "congenital"
 # A probability that rises by more than this, from one end of a knob to the other, follows it.
-FOLLOWS = 0.2
+FOLLOWS_POINTS = 20
 MOST_PATIENTS = 2**31 - 1
 PICTURES = ("film", *(f"map_{arm}" for arm in ARMS))
 _HOW = (
@@ -88,19 +88,19 @@ def curve(engine: Engine, task: str, knob: str, tell: Callable[[float, str], Non
 
 
 def describe_curve(drawn: KnobCurve) -> str:
-    """The curve's ends, and how far each model moved on the way."""
+    """The curve's ends, and how far each model moved on the way, in points between the whole percents of the curve."""
     label = KNOBS[drawn.knob].label
-    said = []
+    said, follow = [], []
     for arm in ARMS:
-        values = drawn.probability[arm]
-        moved = 100 * float(values.max() - values.min())
+        values, shown = drawn.probability[arm], [round(100 * value) for value in drawn.probability[arm]]
         said.append(
             f"{plots.ARM_NAMES[arm]} from {panels.percent(values[0])} to {panels.percent(values[-1])} (moves by "
-            f"{moved:.0f} points on the way)"
+            f"{max(shown) - min(shown)} points on the way)"
         )
+        if shown[-1] - shown[0] > FOLLOWS_POINTS:
+            follow.append(plots.ARM_NAMES[arm])
     low, high = drawn.values[0], drawn.values[-1]
-    follow = [plots.ARM_NAMES[arm] for arm in ARMS if drawn.probability[arm][-1] - drawn.probability[arm][0] > FOLLOWS]
-    verdict = f"Rises by more than 20 points: {', '.join(follow) or 'no model'}."
+    verdict = f"Rises by more than {FOLLOWS_POINTS} points: {', '.join(follow) or 'no model'}."
     return (
         f"{label} from {low:g} to {high:g}, {KNOBS[drawn.knob].says}. {drawn.target_class}: {'; '.join(said)}. "
         f"{verdict} Cardiothoracic ratio {drawn.ratios[0]:.2f} to {drawn.ratios[-1]:.2f}."

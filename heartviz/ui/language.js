@@ -5,6 +5,10 @@
   document.documentElement.lang = "zh-CN";
   const ATTRIBUTES = ["alt", "aria-label", "title", "placeholder", "aria-valuetext"];
   const LEFT_ALONE = "script, style, code, textarea, svg, .file-preview, .hv-batch td.file";
+  // What an example shows is named in full, as on the buttons beside it; elsewhere the letters stand for the class.
+  const ON_EXAMPLES = {
+    VSD: "VSD, ventricular septal defect", ASD: "ASD, atrial septal defect", TOF: "TOF, tetralogy of Fallot",
+  };
   const ENDS = { ".": "。", ":": "：", ";": "；", ",": "，" };
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const patterns = Object.entries(words).filter(([english]) => english.includes("{}")).map(([english, chinese]) => [
@@ -55,7 +59,8 @@
 
   const visitText = (node) => {
     if (node.parentElement?.closest(LEFT_ALONE)) return;
-    const chinese = translate(node.data);
+    const example = node.parentElement?.closest(".hv-example button") && ON_EXAMPLES[node.data.trim()];
+    const chinese = translate(example ?? node.data);
     if (chinese !== null && chinese !== node.data) node.data = node.data.replace(node.data.trim(), () => chinese);
   };
   const visitAttributes = (element) => {

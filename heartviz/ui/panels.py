@@ -8,7 +8,15 @@ from heartviz import plots
 from heartviz.records import ARMS, REGIONS, Arm, Explanation, Prediction, Report
 from heartviz.ui.engine import ModelCard
 from heartviz.ui.words import CLASS_NAMES, CONTROL_NAMES, NOT_A_DEVICE, TASK_NAMES, TASK_NOTES
-from heartviz.words import METHOD_WORDS, SEEN_CAPTIONS, compare_with_limit, describe_moved, percent
+from heartviz.words import (
+    METHOD_WORDS,
+    READ_HERE,
+    SEEN_CAPTIONS,
+    compare_with_limit,
+    describe_moved,
+    describe_thresholds,
+    percent,
+)
 
 
 def empty_state() -> str:
@@ -23,7 +31,7 @@ def empty_state() -> str:
     return (
         '<section class="hv-empty"><h2>Drop a frontal chest film, or pick a drawn example</h2>'
         f"<p>You will see, within seconds:</p><ol>{items}</ol>"
-        "<p>DICOM, PNG or JPEG, 8 or 16 bit. The content decides, whatever the file is called. The film stays on the "
+        f"<p>{READ_HERE}, 8 or 16 bit. The content decides, whatever the file is called. The film stays on the "
         "computer that runs this page: the uploaded file is deleted once it is read, and what was made from it is "
         "forgotten a minute after this page has closed, or 15 minutes after its last use, sooner where newer films "
         "need the memory.</p></section>"
@@ -94,6 +102,12 @@ def _operating_note(prediction: Prediction) -> str:
         "the threshold that told the 40 validation films apart best.</p>"
         for name, threshold in prediction.operating_point.items()
     )
+
+
+def threshold_note(*answers: Mapping[Arm, Prediction]) -> str:
+    """Why answers of two classes that are given with less than half are given; nothing where there are none."""
+    words = describe_thresholds(*answers)
+    return f'<p class="hv-fine">{escape(words)}</p>' if words else ""
 
 
 def answer_note(task: str) -> str:

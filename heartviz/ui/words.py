@@ -6,7 +6,7 @@ from heartviz.words import TASK_NOTES as TASK_NOTES
 
 GRADIENT_NAMES = {"picture_seen": "The picture the model sees", "film": "The original film"}
 GRADIENT_NOTE = (
-    "For VGG+Mask, the gradient for the original film is 0.2 times smaller outside the heart by construction, "
+    "For VGG+Mask, the gradient for the original film is five times smaller outside the heart by construction, "
     "because the film was dimmed there before the model saw it; for the hardened model it is zero outside heart and "
     "lungs, and as many times larger in the lungs as their gray was stretched."
 )

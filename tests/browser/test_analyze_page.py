@@ -47,7 +47,7 @@ def test_a_bad_file_gets_a_sentence_and_leaves_nothing_of_the_film_before(page, 
     bad = tmp_path / "film.dcm"
     bad.write_text("<html>not a film</html>")
     upload(page, bad)
-    banner = page.get_by_role("alert").get_by_text("need DICOM, PNG or JPEG")
+    banner = page.get_by_role("alert").get_by_text("need PNG, JPEG, TIFF, BMP, WebP or DICOM")
     banner.wait_for()
     assert page.get_by_test_id("ctr").count() == 0 or not page.get_by_test_id("ctr").is_visible()
     assert not page.locator("#hv-results").is_visible()

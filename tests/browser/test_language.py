@@ -119,3 +119,12 @@ def test_what_is_written_later_is_translated_sentence_by_sentence(open_page, eng
         english,
     )
     page.wait_for_function("words => document.getElementById('told').textContent === words", arg=chinese)
+
+
+def test_every_example_of_an_ill_heart_is_named_in_one_form(open_page):
+    page = open_page("zh-CN", 1280)
+    page.get_by_role("button", name="室间隔缺损（VSD）", exact=True).wait_for()
+    names = page.locator(".hv-example button.sm").all_inner_texts()
+    ill = [name for name in names if re.search("[A-Z]", name)]
+    assert len(ill) == 6
+    assert all(re.fullmatch(r"[\u4e00-\u9fff]+（(VSD|ASD|TOF)）(，\w+)?", name) for name in ill), ill
