@@ -153,5 +153,5 @@ def _column_widths_mm(sheet: FPDF, table: Table) -> tuple[float, ...]:
     words = [max(sheet.get_string_width(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
     cells = [max(map(sheet.get_string_width, cells)) for cells in columns]
     spare = max(0.0, sheet.epw - sum(words) - around * len(columns))
-    wanted = [max(1.0, min(cell, _WIDEST_CELL_MM) - word) for cell, word in zip(cells, words, strict=True)]
+    wanted = [min(cell, _WIDEST_CELL_MM) for cell in cells]
     return tuple(around + word + spare * more / sum(wanted) for word, more in zip(words, wanted, strict=True))
