@@ -32,13 +32,13 @@ def add_check_list(parts: dict[str, Any]) -> None:
 def add_refused_film(parts: dict[str, Any]) -> None:
     """The picture of a refused film, and what it shows."""
     parts["refused_film"] = add_image(visible=False)
-    parts["refused_says"] = gr.HTML("")
+    parts["refused_says"] = gr.HTML(f'<p class="hv-caption">{REFUSED_SAYS}</p>', visible=False)
 
 
 def clear_checks() -> View:
     """No check, no refused film, nothing offered."""
     hidden = gr.update(visible=False)
-    return {"checks": "", "offer": hidden, "refused_film": gr.update(value=None, visible=False), "refused_says": ""}
+    return {"checks": "", "offer": hidden, "refused_film": gr.update(value=None, visible=False), "refused_says": hidden}
 
 
 def show_checks(report: Report) -> View:
@@ -62,7 +62,7 @@ def show_refusal(error: Exception, shelf: Shelf) -> View:
         "checks": check_list(error.checks),
         "offer": _offer_button(error.offer),
         "refused_film": gr.update(value=picture, visible=True, alt_text=alt_text),
-        "refused_says": f'<p class="hv-caption">{REFUSED_SAYS}</p>' if found is not None else "",
+        "refused_says": gr.update(visible=found is not None),
         "held": shelf.keep(Refused(error.radiograph, error.offer)) if error.offer else None,
         "empty": gr.update(visible=False),
     }

@@ -85,8 +85,8 @@ def test_a_chinese_browser_gets_chinese_and_the_same_numbers(open_page, film):
             "强化模型有21 %的敏感性落在心脏，为其面积随机水平的1.7倍。",
         ),
         (
-            "This looks like a frontal chest film, but it is inverted: bone dark, air bright. Invert it, and it will be "
-            "analysed.",
+            "This looks like a frontal chest film, but it is inverted: bone dark, air bright. Invert it, and it will "
+            "be analysed.",
             "看起来是正位胸片，但灰度反相：骨黑气亮。请反相，即可分析。",
         ),
         (
