@@ -5,6 +5,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -50,23 +51,27 @@ def _audit(options: argparse.Namespace) -> int:
     seen = [None if stat is None else (stat.st_size, stat.st_mtime_ns) for stat in stats]
     asked = (models.sha256, task, options.method)
     key = make_key(options.labels.read_bytes(), str(options.folder.resolve()), seen, *asked)
-    with AuditFile(part, key, task, options.method, models.sha256) as file, tqdm(total=len(films), unit="film") as bar:
+    try:
+        with AuditFile(part, key, task, options.method, models.sha256) as file:
+            with tqdm(total=len(films), unit="film") as bar:
 
-        def tell(done: float, words: str) -> None:
-            bar.update(round(done * len(films)) - bar.n)
+                def tell(done: float, words: str) -> None:
+                    bar.update(round(done * len(films)) - bar.n)
 
-        if file.done:
-            bar.write(f"{len(file.done)} films were audited before: going on with the rest.", file=sys.stderr)
-        try:
-            audit_films(films, models, task, options.method, tell, done=file.done, keep=file.keep)
-        except KeyboardInterrupt:
-            bar.write(f"Stopped: the same command goes on from {part.name}.", file=sys.stderr)
-            return 130
-    audit = read_audit(part)
-    for line, reason in audit.refused.items():
-        print(f"line {line}: not audited: {reason}", file=sys.stderr)
-    write_html(audit, options.out)
-    part.unlink()
+                if file.done:
+                    bar.write(f"{len(file.done)} films were audited before: going on with the rest.", file=sys.stderr)
+                try:
+                    audit_films(films, models, task, options.method, tell, done=file.done, keep=file.keep)
+                except KeyboardInterrupt:
+                    bar.write(f"Stopped: the same command goes on from {part.name}.", file=sys.stderr)
+                    return 130
+            audit = read_audit(part)
+            for line, reason in audit.refused.items():
+                print(f"line {line}: not audited: {reason}", file=sys.stderr)
+            write_html(audit, options.out)
+            file.remove()
+    except OSError as error:
+        return tell_unwritable(options.out, error)
     print(f"{introduce(audit)} {options.out}")
     return 1 if audit.refused else 0
 
@@ -102,6 +107,7 @@ def _phantom(options: argparse.Namespace) -> int:
 
 
 def _analyze(options: argparse.Namespace) -> int:
+    from heartviz.batch.sources import printable
     from heartviz.decoder import Decoder
     from heartviz.pipeline import analyze
     from heartviz.report import clear_report, refusal_to_dict, write_json, write_report
@@ -117,8 +123,8 @@ def _analyze(options: argparse.Namespace) -> int:
         return tell_unwritable(options.out, error)
     models, decoder, refused = load_models(options.weights), Decoder(), 0
 
-    def analyze_file(path: Path, folder: Path) -> str:
-        """Why the film is refused; empty where it was analysed."""
+    def analyze_file(path: Path, name: str, folder: Path) -> tuple[bool, str]:
+        """Whether the film was analysed, and what is to be said of it."""
         clear_report(folder, list_file_names())
         try:
             report = analyze(
@@ -133,24 +139,30 @@ def _analyze(options: argparse.Namespace) -> int:
             files = make_files(report, options.also, options.title)
         except Exception as error:
             reason = str(error) if isinstance(error, HeartvizError) else UNFORESEEN.format(type(error).__name__)
-            write_json(refusal_to_dict(error, reason, path.name), folder)
+            write_json(refusal_to_dict(error, reason, name), folder)
             if isinstance(error, GateError) and error.offer:
                 reason += f" Here: --correct {error.offer}, or --correct {OFFERED} for all such films."
-            return reason
-        write_report(report, path.name, folder, files)
-        print(f"{path.name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder}")
-        return ""
+            return False, f"{name}: not accepted: {reason}"
+        write_report(report, name, folder, files)
+        return True, f"{name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder.name}"
 
     for path, stem in zip(options.files, _folder_names(options.files), strict=True):
         try:
-            reason = analyze_file(path, options.out / stem)
+            accepted, words = analyze_file(path, printable(path.name), options.out / stem)
         except OSError as error:
             return tell_unwritable(options.out / stem, error)
-        if reason:
-            refused += 1
-            print(f"{path.name}: not accepted: {reason}", file=sys.stderr)
-    print(f"{len(options.files) - refused} of {len(options.files)} films analysed.")
+        refused += not accepted
+        _say(words, sys.stdout if accepted else sys.stderr)
+    _say(f"{len(options.files) - refused} of {len(options.files)} films analysed.", sys.stdout)
     return 1 if refused else 0
+
+
+def _say(words: str, stream: TextIO) -> None:
+    """Prints; whoever closes the pipe that it goes to stops nothing."""
+    try:
+        print(words, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """`python -m heartviz batch SRC... --out DIR`: a table of many films, and what it shares with `analyze`."""
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -151,7 +152,7 @@ def _finish(out: Path, names: list[str], outcomes: Mapping, models: Mapping[str,
 
 
 def _keep_files(out: Path, films: "Sequence[Source]", outcome: "Outcome") -> None:
-    """Writes the files of one film to `films/NAME_HASH/` for each name that it has; the report last, with that name."""
+    """Writes the files of one film to `films/NAME_HASHES/` for each name that it has; the report last, so named."""
     from heartviz.report import to_json, write_whole
 
     for film in films:
@@ -169,11 +170,11 @@ def _has_files(out: Path, film: "Source", outcome: "Outcome") -> bool:
 
 
 def _folder_of(out: Path, film: "Source", outcome: "Outcome") -> Path:
-    """Path and stem in letters that every file system takes, and the start of the hash: the same film, the same one."""
-    path = PurePosixPath(film.name)
-    stem = str(path.parent / path.stem)[-60:]
+    """The stem in letters that every file system takes, and the starts of the hashes of content and name."""
+    stem = PurePosixPath(film.name).stem[:60]
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem)
-    return out / "films" / f"{safe}_{outcome.numbers['film_sha256'][:8]}"
+    named = hashlib.sha256(film.name.encode()).hexdigest()
+    return out / "films" / f"{safe}_{outcome.numbers['film_sha256'][:8]}_{named[:4]}"
 
 
 def _at_least_one(text: str) -> int:

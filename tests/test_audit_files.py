@@ -42,6 +42,27 @@ def test_a_second_audit_of_the_same_name_is_refused_and_takes_nothing(tmp_path):
     assert read_audit(path).refused == {9: "no heart"}
 
 
+def test_a_file_that_its_audit_removes_is_nobodys_by_then(tmp_path):
+    path = write_file(tmp_path / "a.part", two_kinds(4))
+    with AuditFile(path, "k", "heart_size", ("sensitivity",), {}) as first:
+        with pytest.raises(DataError, match="Another audit"):
+            AuditFile(path, "k", "heart_size", ("sensitivity",), {})
+        first.remove()
+        with AuditFile(path, "k", "heart_size", ("sensitivity",), {}) as second:
+            second.keep(9, "no heart")
+    assert read_audit(path).refused == {9: "no heart"}
+
+
+def test_a_disk_that_knows_no_locks_is_said(tmp_path, monkeypatch, models, capsys):
+    monkeypatch.setattr(weights, "load_models", lambda _: models)
+    monkeypatch.setattr(files, "lock_file", lambda _: (_ for _ in ()).throw(OSError(37, "No locks available")))
+    cv2.imwrite(str(tmp_path / "a.png"), (255 * picture()).astype(np.uint8))
+    labels = write_list(tmp_path, "file,label\na.png,Normal\na.png,VSD")
+    command = ["audit", str(tmp_path), "--labels", str(labels), "--out", str(tmp_path / "report.html")]
+    assert command_line.main(command) == 2
+    assert "can't be written (No locks available)" in capsys.readouterr().err
+
+
 def test_what_was_written_is_read_again(tmp_path):
     films = two_kinds(6)
     films[2] = replace(films[2], heart_shares={"sensitivity": dict.fromkeys(ARMS, float("nan"))})

@@ -69,7 +69,7 @@ class _Index(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_vulnerabilities_are_those_of_the_pinned_version_or_unknown():
+def test_vulnerabilities_are_those_of_the_pinned_version_or_unknown(monkeypatch):
     assert dict(vulnerabilities.read_pins(LOCK)) == PINNED
     with ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -81,5 +81,8 @@ def test_vulnerabilities_are_those_of_the_pinned_version_or_unknown():
         with pytest.raises(OSError, match="500"):
             vulnerabilities.find_vulnerabilities("broken", "1", index)
         server.shutdown()
+    assert vulnerabilities.main("http://127.0.0.1:9/nothing") == 2
+    monkeypatch.setattr(vulnerabilities, "find_vulnerabilities", lambda *_: None)
+    assert vulnerabilities.main(index) == 2  # Nothing was asked about: that is no good news.
     mended = ["PYSEC-1 (mended in 3)"]
     assert list(told.values()) == [mended, mended, None, [], None, None]

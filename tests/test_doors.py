@@ -33,7 +33,7 @@ from heartviz.ui.doors import (
 )
 from heartviz.ui.leaving import LONGEST_S, Guests
 from heartviz.ui.upload import OwnFile, take_upload
-from heartviz.ui.waiting import USUAL_S, describe_queue, is_full, list_asked, words_when_full
+from heartviz.ui.waiting import USUAL_S, describe_queue, has_waiting, is_full, list_asked, words_when_full
 
 
 def make_demo(waiting: int = 0, running: int = 0, most: int = 3, seconds: float | None = None):
@@ -264,6 +264,15 @@ def test_the_film_of_a_question_that_waits_long_is_kept_while_it_waits(tmp_path,
     queue.clear()
     guests.sweep()
     assert not film.exists()
+
+
+def test_a_question_that_waits_is_its_sessions():
+    event = SimpleNamespace(session_hash="a", fn=SimpleNamespace(_id=3))
+    demo = SimpleNamespace(_queue=Events({"model": SimpleNamespace(queue=[event])}, {}, 3))
+    assert has_waiting(demo, "a", {2, 3})
+    assert not has_waiting(demo, "b", {2, 3})
+    assert not has_waiting(demo, "a", {2})
+    assert not has_waiting(make_demo(), "a", {3})
 
 
 def make_event(session: str, *given) -> Event:

@@ -17,7 +17,7 @@ from heartviz.records import ARMS, REGIONS, GateCheck, Radiograph, RelevanceShar
 from heartviz.ui import LAUNCH_OPTIONS, analyze, build_demo, maps, panels
 from heartviz.ui.about import build_about_page
 from heartviz.ui.cards import describe_models
-from heartviz.ui.held import HeldReport, Shelf
+from heartviz.ui.held import HeldReport, Refused, Shelf
 from heartviz.ui.shell import PAGES
 from heartviz.ui.upload import take_upload
 from tests.drawn_report import FakeCompute, is_cleared, make_report, raiser
@@ -70,20 +70,28 @@ def test_images_tell_their_numbers_to_those_who_do_not_see_them(compute, report)
     assert "%" in view["map_plain"]["alt_text"]
 
 
-def test_a_film_that_waits_has_nothing_of_the_one_before_beside_it(compute, report):
+def test_the_page_stays_cleared_where_another_film_waits_by_then(compute, report):
+    for load in (lambda: report.radiograph, raiser(RadiographError("It is no film."))):
+        views = analyze.analyze_film(
+            compute.engine(), Shelf(), None, load, "congenital", "picture_seen", told, lambda: True
+        )
+        last = list(views)[-1]
+        assert is_cleared(last | {"upload": None})
+        assert "Waiting for the models" in last["status"]
+        assert "upload" not in last  # It has the other's name.
+
+
+def test_a_film_that_is_turned_away_leaves_what_was_there(report):
     shelf = Shelf()
-    held = shelf.keep(report)
-    view = analyze.take_film(held)
-    assert "Waiting" in view["status"]
-    assert not {"held", "upload"} & set(view)  # The state is the next question's to change, the upload its to read.
-    assert is_cleared(view | {"held": None})
-    # What was asked about the one before may be answered meanwhile.
-    choice = maps.MapChoice("congenital", "ASD", "film")
-    assert analyze.explain_again(compute.engine(), shelf, held, choice) == {}
-    assert maps.add_controls(compute.engine(), shelf, held, True, told) == {}
-    after = run(compute, lambda: report.radiograph, held=held)[-1]
-    assert after["results"]["visible"] is True
-    assert analyze.explain_again(compute.engine(), shelf, after["held"], choice)["results"]["visible"] is True
+    for held, results, empty in (
+        (None, False, True),
+        (shelf.keep(report), True, False),
+        (shelf.keep(Refused(report.radiograph, "invert")), False, False),
+    ):
+        view = analyze.show_again(held, "Try again.")
+        assert (view["results"]["visible"], view["empty"]["visible"]) == (results, empty)
+        assert view["gate"]["visible"] is view["refused"]["visible"] is True
+        assert "held" not in view
 
 
 def test_an_error_in_words_reaches_the_banner_and_leaves_no_panel(compute):
@@ -364,8 +372,8 @@ def test_all_model_events_wait_in_one_queue(demo):
     assert {fn.concurrency_limit for fn in asked} == {1}
     # The Audit page asks no model: it opens, and shows each model's outliers. Three files to take home, two of a batch.
     # A third endpoint names the models. A batch has a queue of its own, so that it holds up nobody's film for longer
-    # than one of its own; and a stop. Lines that are moved. Each of the 18 first clears the page, and says a failure.
-    assert len(events) - len(asked) == (1 + 3) + (3 + 2) + (1 + 1) + 1 + 1 + 2 * 18
+    # than one of its own; and a stop. Lines that are moved. Each of the 18 films may be turned away.
+    assert len(events) - len(asked) == (1 + 3) + (3 + 2) + (1 + 1) + 1 + 1 + 18
     assert {fn.concurrency_limit for fn in events if fn.concurrency_id in ("batch", "files")} == {1}
 
 

@@ -24,7 +24,7 @@ def read_pins(lock: str) -> list[tuple[str, str]]:
 def find_vulnerabilities(name: str, version: str, index: str) -> list[str] | None:
     """The identifiers of those known, with the versions that mend them; None where the index does not tell.
 
-    Raises OSError where the index does not answer.
+    Raises OSError where the index does not answer, ValueError or KeyError where what it answers is something else.
     """
     for address in (f"{index}/{name}/{version}/json", f"{index}/{name}/json"):
         try:
@@ -46,8 +46,10 @@ def main(index: str) -> int:
     try:
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda pin: find_vulnerabilities(*pin, index), pins))
-    except OSError as error:
-        print(f"The index does not answer ({error}).", file=sys.stderr)
+        if all(known is None for known in found):
+            raise ValueError("it has no package at its newest version")
+    except (OSError, ValueError, KeyError) as error:
+        print(f"This is not the address of an index that tells vulnerabilities ({error}).", file=sys.stderr)
         return 2
     told = {f"{name} {version}": known for (name, version), known in zip(pins, found, strict=True)}
     unknown = [package for package, known in told.items() if known is None]
@@ -57,7 +59,7 @@ def main(index: str) -> int:
     )
     for package, known in vulnerable.items():
         print(f"{package}: {'; '.join(known)}")
-    print(f"The index tells nothing of {len(unknown)}, which are not the newest: {', '.join(unknown)}")
+    print(f"The index tells nothing of {len(unknown)}, which are not the newest or have no page: {', '.join(unknown)}")
     return 1 if vulnerable else 0
 
 

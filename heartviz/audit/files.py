@@ -4,9 +4,10 @@ import base64
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,10 +91,8 @@ class AuditFile:
     def __init__(
         self, path: Path, key: str, task: str, methods: Sequence[str], models: Mapping[str, str], about: str = ""
     ) -> None:
-        self._file = path.open("a+b")
+        self._path, self._file = path, _open_alone(path)
         try:
-            if not lock_file(self._file):
-                raise DataError(f"Another audit is writing to {path}: wait for its end, or give another --out.")
             same = read_key(path) == key
             self.done = {film.line: film for film in read_audit(path).films} if same else {}
         except BaseException:
@@ -113,11 +112,34 @@ class AuditFile:
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
 
+    def remove(self) -> None:
+        """Deletes the file, before anybody else may have it."""
+        try:
+            self._path.unlink()
+        except PermissionError:  # Windows deletes no open file.
+            self._file.close()
+            self._path.unlink()
+
     def __enter__(self) -> "AuditFile":
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._file.close()
+
+
+def _open_alone(path: Path) -> IO[bytes]:
+    """The file, which nobody else has while it is open. Raises DataError where somebody has it."""
+    while True:
+        file = path.open("a+b")
+        try:
+            if not lock_file(file):
+                raise DataError(f"Another audit is writing to {path}: wait for its end, or give another --out.")
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # Who had it removed it since.
 
 
 def _read_lines(path: Path) -> tuple[dict[str, Any], list[bytes]]:

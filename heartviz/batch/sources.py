@@ -87,9 +87,13 @@ def list_zip(path: Path, name: str) -> list[Source]:
     return [Source(f"{name}/{each.filename}", str(path), place, _refuse_member(each)) for place, each in members]
 
 
+def printable(name: str) -> str:
+    """A file's name for tables and reports: on Linux it may be bytes that are no text, told as \\udcff."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _list_file(path: Path, name: str) -> Sequence[Source]:
-    # On Linux a name may be bytes that are no text: told as \udcff, so that every table can have it.
-    name = name.encode(errors="backslashreplace").decode()
+    name = printable(name)
     return list_zip(path, name) if _is_zip(path) else [Source(name, str(path))]
 
 

@@ -1,5 +1,6 @@
 """The Analyze page: one film in; outlines, two answers, every model's maps and their shares out."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from heartviz.ui.pictures import MODEL_QUEUE, add_image
 from heartviz.ui.session import Session
 from heartviz.ui.upload import take_upload
 from heartviz.ui.viewer import show_viewer
+from heartviz.ui.waiting import describe_queue, has_waiting, is_full, words_when_full
 from heartviz.ui.words import TASK_NAMES
 from heartviz.words import DEFAULT_METHOD
 
 DEFAULT_TASK = "congenital"
+WAITING = "Waiting for the models"
 _PICTURES = tuple(f"seen_{arm}" for arm in ARMS)
 _WORDS = ("headline", "overlay", "ratio", *(f"answer_{arm}" for arm in ARMS), "answer_note", "fine_print")
 _SHOWN = (*_PICTURES, *_WORDS, *maps.SHOWN)
@@ -29,17 +32,14 @@ _SCROLL_TO_RESULTS = """() => { if (window.innerWidth < 900) {
   const shown = document.querySelector('#hv-results .hv-headline');
   if (shown) shown.scrollIntoView({block: 'start'}); } }"""
 
+# While a film waits for its turn, nothing of the one before stands beside it: the browser itself covers these at once.
+_COVERED = ("results", "gate", "refused")
+_UNCOVERED = dict.fromkeys(("gate", "refused"), gr.update(visible=True))
+_COVER = f"""() => {{ const see = (visible) => ({{visible, __type__: 'update'}});
+  return [{json.dumps(panels.working(WAITING))}, see(true), {", ".join(["see(false)"] * len(_COVERED))}]; }}"""
+
 View = dict[str, Any]
 Shown = Iterator[dict[Any, Any]]
-
-
-def take_film(held: HeldReport | None) -> View:
-    """The page while a film waits for its turn: nothing of the one before, of which no late answer is shown either."""
-    if held is not None:
-        held.left = True
-    view = clear_page(panels.working("Waiting for the models"))
-    del view["held"], view["upload"]
-    return view
 
 
 def analyze_film(
@@ -50,15 +50,27 @@ def analyze_film(
     task: str,
     gradient_for: GradientFor,
     progress: Progress,
+    is_replaced: Callable[[], bool] = lambda: False,
 ) -> Iterator[View]:
-    """First a cleared page, then the whole result of a film, or a cleared page with the reason why there is none."""
+    """First a cleared page, then the whole result of a film, or a cleared page with the reason why there is none.
+
+    Where another film of the page waits by then, the page stays cleared.
+    """
     shelf.forget(held)
     yield clear_page(panels.working("Reading the film"))
     try:
         report = engine.analyze(load(), task, None, gradient_for, progress)
-        yield {**show_report(engine, report, task), "held": shelf.keep(report)}
+        view = show_report(engine, report, task)
     except Exception as error:
-        yield {**clear_page(panels.error_banner(words_of(error))), **checks.show_refusal(error, shelf)}
+        report, refusal = None, error
+    if is_replaced():
+        waiting = clear_page(panels.working(WAITING))
+        del waiting["upload"]
+        yield waiting
+    elif report is not None:
+        yield {**view, "held": shelf.keep(report)}
+    else:
+        yield {**clear_page(panels.error_banner(words_of(refusal))), **checks.show_refusal(refusal, shelf)}
 
 
 def explain_again(
@@ -70,11 +82,9 @@ def explain_again(
 ) -> View:
     """The page with other maps of the film it holds, or a cleared page with the reason why there are none.
 
-    What was chosen is left as it is, which may be another choice by now; nothing changes where another film waits.
+    What was chosen is left as it is, which may be another choice by now.
     """
     report, reason = maps.explain_held(engine, shelf, held, choice, progress)
-    if held is not None and held.left:
-        return {}
     if report is None:
         return clear_page(panels.error_banner(reason))
     view = {**show_report(engine, report, choice.task), "held": held}
@@ -92,7 +102,16 @@ def clear_page(status: str) -> View:
     return {
         **cleared, "held": None, "upload": None, "status": status, "target_class": chooser, "layer": None,
         "method": gr.update(value=DEFAULT_METHOD), "gradient_for": gr.update(visible=True),
-        "results": gr.update(visible=False), "empty": empty,
+        "results": gr.update(visible=False), "empty": empty, **_UNCOVERED,
+    }  # fmt: skip
+
+
+def show_again(held: HeldReport | None, status: str) -> View:
+    """The page as it was before another film was to be asked about, which was turned away."""
+    has_report, has_offer = held is not None and held.report is not None, held is not None and held.refused is not None
+    return {
+        "upload": None, "status": status, "results": gr.update(visible=has_report),
+        "empty": gr.update(visible=not has_report and not has_offer), **_UNCOVERED,
     }  # fmt: skip
 
 
@@ -104,6 +123,7 @@ def show_report(engine: Engine, report: Report, task: str) -> View:
         "status": "",
         "empty": gr.update(visible=False),
         "results": gr.update(visible=True),
+        **_UNCOVERED,
         "headline": panels.headline(report),
         "overlay": show_viewer(report),
         "ratio": panels.ratio_panel(report),
@@ -124,13 +144,15 @@ def build_analyze_page(engine: Engine, session: Session, tab: gr.Tab) -> None:
         with gr.Column(scale=1, min_width=290, elem_classes="hv-side"):
             parts["upload"] = gr.File(label="Chest film: drop it here or click", height=150, elem_id="hv-upload")
             parts["status"] = gr.HTML("", elem_id="hv-status")
-            checks.add_check_list(parts)
+            with gr.Column() as parts["gate"]:
+                checks.add_check_list(parts)
             gr.HTML('<p class="hv-label">Or try a drawn one: no patient, X-rayed by computation</p>')
             with gr.Row(elem_classes="hv-examples"):
                 clickable = [_add_example(example) for example in EXAMPLES]
         with gr.Column(scale=4, min_width=320, elem_classes="hv-main"):
             parts["empty"] = gr.HTML(panels.empty_state())
-            checks.add_refused_film(parts)
+            with gr.Column() as parts["refused"]:
+                checks.add_refused_film(parts)
             with gr.Column(visible=False, elem_id="hv-results") as parts["results"]:
                 task = _add_panels(parts)
     _wire(engine, session.shelf, parts, clickable, task)
@@ -180,35 +202,51 @@ def _wire(
         # Gradio takes an empty dict for one value: a view that changes nothing leaves the status as it is.
         return {parts[name]: update for name, update in view.items()} or {parts["status"]: gr.skip()}
 
-    def on_film(load: Callable[[], Radiograph], held: HeldReport | None, chosen: tuple, progress: gr.Progress) -> Shown:
-        for view in analyze_film(engine, shelf, held, load, *chosen, lambda done, words: progress(done, desc=words)):
+    demo, film_questions = gr.context.Context.root_block, set()
+
+    def is_replaced(request: gr.Request) -> bool:
+        return has_waiting(demo, request.session_hash, film_questions)
+
+    def on_film(
+        load: Callable[[], Radiograph],
+        held: HeldReport | None,
+        chosen: tuple,
+        progress: gr.Progress,
+        request: gr.Request,
+    ) -> Shown:
+        def tell(done: float, words: str) -> None:
+            progress(done, desc=words)
+
+        for view in analyze_film(engine, shelf, held, load, *chosen, tell, lambda: is_replaced(request)):
             yield by_component(view)
 
-    def on_taken(held: HeldReport | None) -> dict[Any, Any]:
-        return by_component(take_film(held))
-
-    def on_turned_away() -> tuple[str, None]:
-        return panels.error_banner("The message above says why. Try again.", "It was not taken."), None
+    def on_turned_away(held: HeldReport | None) -> dict[Any, Any]:
+        queue = describe_queue(demo)
+        words = words_when_full(queue) if is_full(queue) else "The server could not be asked. Try again in a minute."
+        return by_component(show_again(held, panels.error_banner(words, "This film was not taken.")))
 
     def on_upload(
+        request: gr.Request,
         path: str,
         held: HeldReport | None,
         *chosen: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Shown:
-        yield from on_film(lambda: engine.load(take_upload(Path(path))), held, chosen, progress)
+        yield from on_film(lambda: engine.load(take_upload(Path(path))), held, chosen, progress, request)
 
     def on_example(example: Example) -> Callable[..., Shown]:
         def show_example(
+            request: gr.Request,
             held: HeldReport | None,
             *chosen: str,
             progress: gr.Progress = gr.Progress(),  # noqa: B008
         ) -> Shown:
-            yield from on_film(example.load, held, chosen, progress)
+            yield from on_film(example.load, held, chosen, progress, request)
 
         return show_example
 
     def on_offer(
+        request: gr.Request,
         held: HeldReport | None,
         *chosen: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
@@ -220,9 +258,10 @@ def _wire(
                 raise RadiographError("The film is no longer held. Drop it again.")
             return engine.correct(offered.radiograph, offered.offer)
 
-        yield from on_film(load, held, chosen, progress)
+        yield from on_film(load, held, chosen, progress, request)
 
     def on_maps(
+        request: gr.Request,
         held: HeldReport | None,
         *chosen: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
@@ -230,9 +269,11 @@ def _wire(
         def tell(done: float, words: str) -> None:
             progress(done, desc=words)
 
-        return by_component(explain_again(engine, shelf, held, maps.MapChoice(*chosen), tell))
+        view = explain_again(engine, shelf, held, maps.MapChoice(*chosen), tell)
+        return by_component({} if is_replaced(request) else view)
 
     def on_task(
+        request: gr.Request,
         held: HeldReport | None,
         chosen_task: str,
         target: str | None,
@@ -240,7 +281,7 @@ def _wire(
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
         # Another question starts with what VGG+Mask answers to it, also where both have a class of the same name.
-        return on_maps(held, chosen_task, None, *chosen, progress=progress)
+        return on_maps(request, held, chosen_task, None, *chosen, progress=progress)
 
     def on_controls(
         held: HeldReport | None,
@@ -260,13 +301,14 @@ def _wire(
     choices = [task, parts["gradient_for"]]
 
     def start(listen: Callable[..., Any], on_new: Callable[..., Shown], inputs: list[Any]) -> Any:
-        # The film before goes from the page at once, not when the models are free.
-        taken = listen(on_taken, parts["held"], outputs, queue=False, trigger_mode="multiple", **quiet)
-        started = taken.then(on_new, inputs, **new_film)
-        started.failure(on_turned_away, None, [parts["status"], parts["upload"]], queue=False, **quiet)
+        listen(None, None, covered, js=_COVER, **private)
+        started = listen(on_new, inputs, **new_film)
+        film_questions.add(started["id"])
+        started.failure(on_turned_away, parts["held"], outputs, queue=False, show_progress="hidden", **private)
         return started
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    private = {"api_visibility": "private"}
+    covered = [parts[name] for name in ("status", "empty", *_COVERED)]
     film_and_choices = [parts["held"], *choices]
     starts = [start(parts["upload"].upload, on_upload, [parts["upload"], *film_and_choices])]
     starts.append(start(parts["offer"].click, on_offer, film_and_choices))
@@ -281,7 +323,7 @@ def _wire(
     controls = [parts[name] for name in maps.CONTROLS]
     control_inputs = [parts["held"], parts["with_controls"]]
     for started in starts:
-        started.then(None, js=_SCROLL_TO_RESULTS, api_visibility="private")
+        started.then(None, js=_SCROLL_TO_RESULTS, **private)
     for event in (*starts, *others):
         event.then(on_controls, control_inputs, show_progress_on=controls, **other_map)
     parts["with_controls"].input(on_controls, control_inputs, show_progress_on=controls, **other_map)

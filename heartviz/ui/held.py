@@ -28,7 +28,7 @@ class HeldReport:
     """The report of the film on one page, until it is forgotten, and the same with a heart that a person edited.
 
     `donor` is another film whose lungs experiments take, None a drawn one. `refused` is a film without a report that
-    the page offers to put right. `left` is True once the page waits for another film.
+    the page offers to put right.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,6 @@ class HeldReport:
         self.edited: Report | None = None
         self.donor: Donor | None = None
         self.refused: Refused | None = None
-        self.left = False
         self._timer: threading.Timer | None = None
 
     @property

@@ -142,8 +142,8 @@ def explain_held(
 
 
 def add_controls(engine: Engine, shelf: Shelf, held: HeldReport | None, wanted: bool, progress: Progress) -> View:
-    """The controls of the maps that the page shows; none where another film waits, or when they aren't wanted."""
-    report = held.report if held is not None and not held.left else None
+    """The controls of the maps that the page shows; none for a page without a film, or when they aren't wanted."""
+    report = held.report if held is not None else None
     if report is None:
         return {}
     if not wanted:
@@ -151,7 +151,7 @@ def add_controls(engine: Engine, shelf: Shelf, held: HeldReport | None, wanted: 
     try:
         if not report.explanation.controls:
             report = shelf.keep_explanation(engine.add_controls(report, progress), report, held)
-        return {} if held.left else show_controls(report)
+        return show_controls(report)
     except Exception as error:
         return {"control_words_plain": panels.error_banner(words_of(error), "The controls could not be computed.")}
 

@@ -68,7 +68,7 @@
     redraw(canvas);
   });
 
-  // Every answer brings the film with the heart as it is by then: what was painted on the one before goes.
+  // An answer brings the film with the heart as it is by then: what was painted on another one goes.
   new MutationObserver(() => { if (surface()) wipe(surface()); })
     .observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-drawn"] });
 }

@@ -5,7 +5,7 @@
 
 import base64
 import io
-import time
+import zlib
 from html import escape
 
 import numpy as np
@@ -35,10 +35,10 @@ SEND = (
 def draw_surface(report: Report) -> str:
     """HTML of the film with its outlines, and of an empty canvas of the same size over it."""
     picture = plots.plot_overlay(report)
-    height, width = picture.shape[:2]
-    # Gradio writes an answer into the elements that are there: by its time the script knows a new one, and wipes.
+    (height, width), address = picture.shape[:2], png_address(picture)
+    # Gradio writes an answer into the elements that are there: the script wipes them where the picture is another one.
     return (
-        f'<div class="hv-paint" data-drawn="{time.time_ns()}"><img src="{png_address(picture)}" '
+        f'<div class="hv-paint" data-drawn="{zlib.crc32(address.encode())}"><img src="{address}" '
         f'alt="{escape(panels.overlay_alt(report))}" draggable="false"><canvas width="{width}" height="{height}" '
         'role="img" aria-label="What you paint on the film. Without a pointer, use Grow, Shrink and the moves.">'
         "</canvas><i></i></div>"

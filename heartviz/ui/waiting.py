@@ -1,7 +1,7 @@
 """Which questions wait for the models, and how long: what the pages and the health address say, and what is kept."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +39,13 @@ def words_when_full(queue: Mapping[str, Any]) -> str:
 def seconds_when_full(queue: Mapping[str, Any]) -> int:
     """When to come back: the wait of a new question, in whole seconds, and never at once."""
     return max(1, round(queue["wait_s"]))
+
+
+def has_waiting(demo: gr.Blocks, session: str, questions: Collection[int]) -> bool:
+    """Whether one of these questions (identifiers of events) of a session waits for the models."""
+    queue = demo._queue.event_queue_per_concurrency_id.get("model")
+    waiting = [] if queue is None else list(queue.queue)
+    return any(event.session_hash == session and event.fn._id in questions for event in waiting)
 
 
 def list_asked(demo: gr.Blocks) -> dict[str, set[Path]]:
