@@ -170,10 +170,10 @@ def test_a_penalty_turns_training_away_from_outside():
     last = nn.Sequential(nn.Conv2d(512, 512, 1), nn.ReLU())
     shares = []
     for penalty in (0.0, 20.0):
-        network = train_last(features, labels, last, LastTraining(epochs=6), outside, penalty)
+        network = train_last(features, labels, last, LastTraining(epochs=20), outside, penalty)
         given = features.clone().requires_grad_(True)
         shares.append(share_outside(network(given), given, outside).item())
-    assert shares[1] < shares[0]
+    assert shares[1] < shares[0] - 0.004  # Seeds 0 to 2: 0.007 to 0.010 less. After six epochs both are still alike.
 
 
 def line(probability, **kind):
