@@ -168,12 +168,12 @@ def test_ctrl_c_while_films_are_read_for_their_hash_ends_in_words(arguments, mon
     assert capsys.readouterr().err.strip().endswith("Stopped: the same command goes on from here.")
 
 
-def test_ctrl_c_in_another_command_ends_in_words(monkeypatch, capsys):
+def test_ctrl_c_in_another_command_ends_in_words(monkeypatch, tmp_path, capsys):
     def stop(where):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("heartviz.weights.load_models", stop)
-    assert command_line.main(["analyze", "film.png", "--out", "out"]) == 130
+    assert command_line.main(["analyze", "film.png", "--out", str(tmp_path / "out")]) == 130
     assert capsys.readouterr().err == "Stopped.\n"
 
 
