@@ -144,7 +144,7 @@ def _analyze(options: argparse.Namespace) -> int:
                 reason += f" Here: --correct {error.offer}, or --correct {OFFERED} for all such films."
             return False, f"{name}: not accepted: {reason}"
         write_report(report, name, folder, files)
-        return True, f"{name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {folder.name}"
+        return True, f"{name}: cardiothoracic ratio {report.cardiothoracic.ratio:.3f}, {printable(str(folder))}"
 
     for path, stem in zip(options.files, _folder_names(options.files), strict=True):
         try:
